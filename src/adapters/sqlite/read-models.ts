@@ -1,0 +1,257 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DueQuery, ListQuery, ReadModels, Statistics, Tally, View, ViewWrite, Wake } from '../../application/ports.ts';
+import { factsOf, type TaskState, type TaskStatus } from '../../domain/task/state.ts';
+import type { Migrations } from './database.ts';
+import { listStatement } from './list-statement.ts';
+
+export const readModelMigrations: Migrations = [
+  `CREATE TABLE views (
+     stream TEXT NOT NULL UNIQUE,
+     version INTEGER NOT NULL,
+     id TEXT NOT NULL,
+     status TEXT NOT NULL,
+     created_at INTEGER,
+     due_at INTEGER,
+     target TEXT,
+     lane TEXT NOT NULL,
+     state TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX views_by_creation ON views (created_at, id) WHERE created_at IS NOT NULL;
+   CREATE INDEX views_by_status ON views (status, created_at, id) WHERE created_at IS NOT NULL;
+   CREATE INDEX views_by_due ON views (due_at, stream) WHERE due_at IS NOT NULL;
+   CREATE INDEX views_by_target ON views (target, due_at, stream) WHERE due_at IS NOT NULL;
+   CREATE TABLE labels (
+     name TEXT NOT NULL, value TEXT NOT NULL, created_at INTEGER NOT NULL, id TEXT NOT NULL,
+     PRIMARY KEY (name, value, created_at, id)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE counts (status TEXT PRIMARY KEY, tasks INTEGER NOT NULL) STRICT;
+   CREATE TABLE minutes (
+     minute INTEGER PRIMARY KEY, started INTEGER NOT NULL, succeeded INTEGER NOT NULL, failed INTEGER NOT NULL, retried INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE checkpoints (consumer TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT`,
+];
+
+/** Tables a rebuild starts empty. */
+export const readModelTables = ['views', 'labels', 'counts', 'minutes', 'checkpoints'] as const;
+
+const statuses: readonly TaskStatus[] = ['scheduled', 'running', 'waiting', 'succeeded', 'failed', 'cancelled'];
+const windowMinutes = 60;
+type Row = Record<string, unknown>;
+
+/** Read models as SQLite tables: one row per stream, written in one transaction with the counters and the checkpoint. */
+export class SqliteReadModels implements ReadModels {
+  readonly #database: DatabaseSync;
+  readonly #select: StatementSync;
+  readonly #upsert: StatementSync;
+  readonly #addLabel: StatementSync;
+  readonly #dropLabel: StatementSync;
+  readonly #count: StatementSync;
+  readonly #minute: StatementSync;
+  readonly #setCheckpoint: StatementSync;
+  readonly #due: StatementSync;
+  readonly #dueOfTarget: StatementSync;
+  readonly #lists = new Map<string, StatementSync>();
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#select = database.prepare('SELECT stream, version, state FROM views WHERE stream = ?');
+    this.#upsert = database.prepare(
+      `INSERT INTO views (stream, version, id, status, created_at, due_at, target, lane, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (stream) DO UPDATE SET version = excluded.version, status = excluded.status, created_at = excluded.created_at,
+         due_at = excluded.due_at, target = excluded.target, lane = excluded.lane, state = excluded.state`,
+    );
+    this.#addLabel = database.prepare('INSERT INTO labels (name, value, created_at, id) VALUES (?, ?, ?, ?)');
+    this.#dropLabel = database.prepare('DELETE FROM labels WHERE name = ? AND value = ? AND created_at = ? AND id = ?');
+    this.#count = database.prepare(
+      'INSERT INTO counts (status, tasks) VALUES (?, ?) ON CONFLICT (status) DO UPDATE SET tasks = tasks + excluded.tasks',
+    );
+    this.#minute = database.prepare(
+      `INSERT INTO minutes (minute, started, succeeded, failed, retried) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (minute) DO UPDATE SET started = started + excluded.started, succeeded = succeeded + excluded.succeeded,
+         failed = failed + excluded.failed, retried = retried + excluded.retried`,
+    );
+    this.#setCheckpoint = database.prepare(
+      'INSERT INTO checkpoints (consumer, position) VALUES (?, ?) ON CONFLICT (consumer) DO UPDATE SET position = excluded.position',
+    );
+    const due = 'SELECT stream, version, due_at, target, lane FROM views';
+    const order = 'AND (due_at, stream) > (?, ?) ORDER BY due_at, stream LIMIT ?';
+    this.#due = database.prepare(`${due} WHERE due_at IS NOT NULL AND due_at <= ? ${order}`);
+    this.#dueOfTarget = database.prepare(`${due} WHERE target = ? AND due_at IS NOT NULL AND due_at <= ? ${order}`);
+  }
+
+  async read(streams: readonly string[]): Promise<ReadonlyMap<string, View>> {
+    const views = new Map<string, View>();
+    for (const stream of streams) {
+      const row = this.#select.get(stream);
+      if (row !== undefined) views.set(stream, viewOf(row));
+    }
+    return views;
+  }
+
+  async write(writes: readonly ViewWrite[], checkpoint?: number): Promise<readonly string[]> {
+    const behind: string[] = [];
+    const counts = new Map<string, number>();
+    const minutes = new Map<number, Tally>();
+    this.#transaction(() => {
+      for (const write of writes) {
+        const stored = Number(this.#select.get(write.after.stream)?.['version'] ?? 0);
+        // Whoever folded from another version than the stored one would count twice or leave something out.
+        if (stored !== (write.before?.version ?? 0)) {
+          behind.push(write.after.stream);
+          continue;
+        }
+        this.#writeView(write, counts);
+        for (const tally of write.tallies) addTally(minutes, tally);
+      }
+      for (const [status, difference] of counts) if (difference !== 0) this.#count.run(status, difference);
+      for (const { minute, started, succeeded, failed, retried } of minutes.values()) {
+        this.#minute.run(minute, started, succeeded, failed, retried);
+      }
+      if (checkpoint !== undefined && behind.length === 0) this.#setCheckpoint.run('project', checkpoint);
+    });
+    return behind;
+  }
+
+  #writeView({ before, after }: ViewWrite, counts: Map<string, number>): void {
+    const { stream, version, state } = after;
+    if (state.status === 'missing') throw new Error(`the view of ${stream} would be empty`);
+    const facts = factsOf(state);
+    const listed = state.status !== 'deleted';
+    const json = JSON.stringify(state);
+    this.#upsert.run(
+      stream,
+      version,
+      state.id,
+      state.status,
+      listed ? state.createdAt : null,
+      facts.wakeAt,
+      facts.target,
+      facts.lane,
+      json,
+    );
+    const was = before?.state;
+    if (was !== undefined && was.status !== 'missing' && was.status !== 'deleted')
+      counts.set(was.status, (counts.get(was.status) ?? 0) - 1);
+    if (listed) counts.set(state.status, (counts.get(state.status) ?? 0) + 1);
+    this.#writeLabels(was, state);
+  }
+
+  #writeLabels(was: TaskState | undefined, is: TaskState): void {
+    const [old, current] = [labelsOf(was), labelsOf(is)];
+    if (old.labels === current.labels || JSON.stringify(old.labels) === JSON.stringify(current.labels)) return;
+    for (const [name, value] of Object.entries(old.labels)) this.#dropLabel.run(name, value, old.createdAt, old.id);
+    for (const [name, value] of Object.entries(current.labels)) this.#addLabel.run(name, value, current.createdAt, current.id);
+  }
+
+  async due(query: DueQuery): Promise<readonly Wake[]> {
+    const { until, limit, target, after } = query;
+    const [dueAt, stream] = [after?.dueAt ?? Number.MIN_SAFE_INTEGER, after?.stream ?? ''];
+    const rows =
+      target === undefined ? this.#due.all(until, dueAt, stream, limit) : this.#dueOfTarget.all(target, until, dueAt, stream, limit);
+    return rows.map(wakeOf);
+  }
+
+  async list(query: ListQuery): Promise<{ readonly views: readonly View[]; readonly next: ListQuery['after'] }> {
+    const { sql, parameters } = listStatement(query);
+    let statement = this.#lists.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      this.#lists.set(sql, statement);
+    }
+    const views = statement.all(...parameters).map(viewOf);
+    const last = views.length < query.limit ? undefined : views.at(-1)?.state;
+    const next = last === undefined || last.status === 'missing' ? null : { createdAt: last.createdAt, id: last.id };
+    return { views, next };
+  }
+
+  async statistics(now: number): Promise<Statistics> {
+    const stored = new Map(
+      this.#database
+        .prepare('SELECT status, tasks FROM counts')
+        .all()
+        .map((row) => [String(row['status']), Number(row['tasks'])]),
+    );
+    const counts = Object.fromEntries(statuses.map((status) => [status, stored.get(status) ?? 0])) as Record<TaskStatus, number>;
+    const oldest = this.#database.prepare('SELECT min(due_at) AS due_at FROM views WHERE due_at IS NOT NULL').get()?.['due_at'];
+    const sums = ['started', 'succeeded', 'failed', 'retried'].map((name) => `coalesce(sum(${name}), 0) AS ${name}`).join(', ');
+    const hour = this.#database.prepare(`SELECT ${sums} FROM minutes WHERE minute > ?`).get(Math.floor(now / 60_000) - windowMinutes) ?? {};
+    return {
+      counts,
+      oldestDueAt: oldest === null || oldest === undefined ? null : Number(oldest),
+      lastHour: {
+        started: Number(hour['started']),
+        succeeded: Number(hour['succeeded']),
+        failed: Number(hour['failed']),
+        retried: Number(hour['retried']),
+      },
+    };
+  }
+
+  /** How far a consumer of the feed has come. */
+  checkpoint(consumer: 'project' | 'dispatch'): number {
+    return Number(this.#database.prepare('SELECT position FROM checkpoints WHERE consumer = ?').get(consumer)?.['position'] ?? 0);
+  }
+
+  saveCheckpoint(consumer: 'dispatch', position: number): void {
+    this.#setCheckpoint.run(consumer, position);
+  }
+
+  /** Streams whose task is in a status, as projected. */
+  streamsWithStatus(status: TaskStatus): readonly string[] {
+    return this.#database
+      .prepare('SELECT stream FROM views WHERE status = ? AND created_at IS NOT NULL')
+      .all(status)
+      .map((row) => String(row['stream']));
+  }
+
+  #transaction(work: () => void): void {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      work();
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}
+
+function viewOf(row: Row): View {
+  return { stream: String(row['stream']), version: Number(row['version']), state: JSON.parse(String(row['state'])) as TaskState };
+}
+
+function wakeOf(row: Row): Wake {
+  return {
+    stream: String(row['stream']),
+    version: Number(row['version']),
+    dueAt: Number(row['due_at']),
+    target: row['target'] === null ? null : String(row['target']),
+    lane: row['lane'] === 'long' ? 'long' : 'short',
+  };
+}
+
+const unlisted = { labels: {}, createdAt: 0, id: '' };
+
+function labelsOf(state: TaskState | undefined): {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdAt: number;
+  readonly id: string;
+} {
+  if (state === undefined || state.status === 'missing' || state.status === 'deleted') return unlisted;
+  return { labels: state.definition.labels, createdAt: state.createdAt, id: state.id };
+}
+
+function addTally(minutes: Map<number, Tally>, tally: Tally): void {
+  const sum = minutes.get(tally.minute);
+  if (sum === undefined) {
+    minutes.set(tally.minute, tally);
+    return;
+  }
+  minutes.set(tally.minute, {
+    minute: tally.minute,
+    started: sum.started + tally.started,
+    succeeded: sum.succeeded + tally.succeeded,
+    failed: sum.failed + tally.failed,
+    retried: sum.retried + tally.retried,
+  });
+}

@@ -1,0 +1,111 @@
+import { limits } from '../domain/limits.ts';
+import type { TaskCommand } from '../domain/task/commands.ts';
+import type { Action } from '../domain/task/events.ts';
+import type { Running } from '../domain/task/state.ts';
+import type { AttemptPorts } from './attempt-ports.ts';
+import { execute } from './execute.ts';
+import { jsonResult } from './json-result.ts';
+import { attemptRequest } from './outgoing.ts';
+import { runRunner } from './runner-attempt.ts';
+import type { LoadedTask } from './task-store.ts';
+import { judge, type Verdict } from './verdict.ts';
+
+/**
+ * Makes one attempt of a task that is due: TaskStarted, the call, its outcome. The append of TaskStarted is the mutex;
+ * whoever loses it makes no call. Resolves when the outcome is recorded or belongs to somebody else.
+ */
+export async function attemptTask(ports: AttemptPorts, stream: string, due: LoadedTask): Promise<void> {
+  const begunAt = ports.clock.monotonic();
+  const outcome = await execute(ports, { stream, startFrom: due, command: (now) => ({ type: 'start', now }) });
+  if (outcome.outcome !== 'done' || outcome.loaded.state.status !== 'running') return;
+  const { state } = outcome.loaded;
+  ports.underWay.add(stream);
+  try {
+    const verdict = await performed(ports, stream, outcome.loaded, state, begunAt + limits.startWindowMs);
+    await record(ports, stream, outcome.loaded, state.startedVersion, verdict);
+  } finally {
+    ports.underWay.delete(stream);
+  }
+}
+
+async function performed(ports: AttemptPorts, stream: string, loaded: LoadedTask, state: Running, monotonicEnd: number): Promise<Verdict> {
+  try {
+    return await perform(ports, stream, loaded, state, monotonicEnd);
+  } catch (error) {
+    // Whatever goes wrong on our side is not the target's fault: the attempt counts and is tried again.
+    const message = `the attempt could not be made: ${error instanceof Error ? error.message : String(error)}`;
+    ports.logger.error(message, { stream, attempt: state.attempt });
+    return { type: 'fail', error: { kind: 'interrupted', message }, retryable: true, retryAfterMs: null };
+  }
+}
+
+async function perform(ports: AttemptPorts, stream: string, loaded: LoadedTask, state: Running, monotonicEnd: number): Promise<Verdict> {
+  const { definition, body } = state;
+  const { action } = definition;
+  const bytes = body === null ? emptyBody(action) : await ports.store.body(stream, loaded, body);
+  if (action.kind === 'http') {
+    const request = attemptRequest(state, action, bytes, ports.clock.now(), ports.outgoing);
+    const outcome = await ports.caller.call({
+      ...request,
+      timeoutMs: definition.timeoutMs,
+      // The lease was reckoned from the moment of the start, so its parts give the end of the start window back.
+      beginBefore: { wall: state.leaseUntil - definition.timeoutMs - limits.leaseMarginMs, monotonic: monotonicEnd },
+      signal: ports.stopping,
+    });
+    return judge(outcome, { strategy: definition.strategy, now: ports.clock.now() });
+  }
+  const value: unknown = bytes === null ? {} : JSON.parse(new TextDecoder().decode(bytes));
+  if (action.kind === 'runner') return runRunner(ports, state, action.name, value);
+  const emitted = { detailType: action.detailType, detail: value };
+  return { type: 'succeed', ...jsonResult({}, 0), emitted };
+}
+
+/** An empty body is not stored, but it is still one: it is sent with its content type. */
+function emptyBody(action: Action): Uint8Array | null {
+  return action.body === null ? null : new Uint8Array();
+}
+
+/** Pauses between the tries to record an outcome that the log would not take: about as long as a lease lives. */
+const recordDelaysMs = [100, 500, 1_000, 2_000, 4_000, 8_000];
+
+async function record(ports: AttemptPorts, stream: string, running: LoadedTask, startedVersion: number, verdict: Verdict): Promise<void> {
+  const random = ports.random.next();
+  const body =
+    'body' in verdict && verdict.body !== null && verdict.body !== undefined && verdict.body.length > 0 ? verdict.body : undefined;
+  const request = { stream, body, command: (now: number) => commandOf(verdict, { startedVersion, now, random }) };
+  for (const delayMs of [...recordDelaysMs, null]) {
+    try {
+      await execute(ports, { ...request, startFrom: delayMs === recordDelaysMs[0] ? running : undefined });
+      return;
+    } catch (error) {
+      ports.logger.error('an outcome could not be recorded', { stream, startedVersion, error: String(error), retryInMs: delayMs });
+      if (delayMs === null) return;
+      await ports.clock.sleep(delayMs);
+    }
+  }
+}
+
+function commandOf(verdict: Verdict, at: { readonly startedVersion: number; readonly now: number; readonly random: number }): TaskCommand {
+  const { startedVersion, now, random } = at;
+  switch (verdict.type) {
+    case 'succeed':
+      return {
+        type: 'succeed',
+        startedVersion,
+        result: verdict.result,
+        ...(verdict.emitted === undefined ? {} : { emitted: verdict.emitted }),
+      };
+    case 'accept':
+      return { type: 'accept', now, startedVersion, response: verdict.response };
+    case 'continue': {
+      const { runAt, body } = verdict;
+      return { type: 'continue', startedVersion, runAt, ...(body === null ? {} : { body: { kind: 'json', bytes: body.length } }) };
+    }
+    case 'fail': {
+      const { error, retryable, retryAfterMs, result } = verdict;
+      return { type: 'fail', now, random, startedVersion, error, retryable, retryAfterMs, ...(result === undefined ? {} : { result }) };
+    }
+    default:
+      return verdict satisfies never;
+  }
+}

@@ -1,0 +1,42 @@
+import { limits } from '../domain/limits.ts';
+import type { EventBus, StoredEvent, Wake, WakeQueue } from './ports.ts';
+
+export type DispatchPorts = { readonly wakes: WakeQueue; readonly bus: EventBus };
+
+/** What could not be passed on. Wakes come first: a bus entry that fails never holds them up. */
+export type DispatchOutcome = { readonly unsentWakes: readonly Wake[]; readonly unpublished: readonly StoredEvent[] };
+
+/**
+ * The timing path of the change feed: sends the wakes that records of it call for and tells the bus.
+ * Records may come twice, late and in any order; they carry all that is needed, so nothing is read.
+ */
+export async function dispatch(ports: DispatchPorts, records: readonly StoredEvent[], now: number): Promise<DispatchOutcome> {
+  const fresh = records.filter((record) => record.imported !== true);
+  const wakes = wakesOf(fresh, now + limits.wakeHorizonMs);
+  const unsentWakes = wakes.length === 0 ? [] : await ports.wakes.send(wakes);
+  const told = fresh.filter(isPublished);
+  const unpublished = told.length === 0 ? [] : await ports.bus.publish(told);
+  return { unsentWakes, unpublished };
+}
+
+/** One wake per stream, of its newest record. A running task needs none: a dead lease is found in the due index. */
+export function wakesOf(records: readonly StoredEvent[], until: number): readonly Wake[] {
+  const newest = new Map<string, StoredEvent>();
+  for (const record of records) {
+    const known = newest.get(record.stream);
+    if (known === undefined || known.version < record.version) newest.set(record.stream, record);
+  }
+  const wakes: Wake[] = [];
+  for (const { stream, version, type, facts } of newest.values()) {
+    if (facts.wakeAt === null || facts.wakeAt > until || type === 'TaskStarted') continue;
+    wakes.push({ stream, version, dueAt: facts.wakeAt, target: facts.target, lane: facts.lane });
+  }
+  return wakes;
+}
+
+const publishedTypes = new Set(['TaskScheduled', 'TaskStarted', 'TaskSucceeded', 'TaskFailed', 'TaskCancelled']);
+
+/** Narrowing what is published never silences a callback: the bus is what makes its first try. */
+export function isPublished(record: StoredEvent): boolean {
+  return record.facts.callback || publishedTypes.has(record.type);
+}

@@ -1,0 +1,127 @@
+import { limits } from '../domain/limits.ts';
+import type { Action, TaskEvent, TaskResult } from '../domain/task/events.ts';
+import { taskEvent } from './event-schemas.ts';
+import { isoTime } from './moments.ts';
+import type { StoredEvent } from './ports.ts';
+import { renderAction, renderCallback, renderResult, renderRetry } from './render-task.ts';
+import { taskIdOf } from './task-store.ts';
+
+/** A bus entry: what an EventBridge rule matches on. */
+export type BusEntry = { readonly source: 'errand' | 'errand.task'; readonly detailType: string; readonly detail: object };
+
+/** The outside form of one event, for the bus and for server-sent events: ISO times, secrets masked, large bodies left out. */
+export function renderDetail(stored: StoredEvent): object {
+  const { facts } = stored;
+  return {
+    id: `${stored.stream}@${stored.version}`,
+    taskId: taskIdOf(stored.stream),
+    version: stored.version,
+    type: stored.type,
+    occurredAt: isoTime(stored.occurredAt),
+    // A deletion that opens a callback is told as what it means to the subscriber.
+    status: facts.status === 'deleted' && facts.callback ? 'cancelled' : facts.status,
+    labels: facts.labels,
+    origin: facts.origin,
+    run: facts.run,
+    ...(facts.attempt > 0 ? { attempt: facts.attempt } : {}),
+    ...(facts.callback ? { callback: true } : {}),
+    data: renderData(stored),
+  };
+}
+
+/** The entries that the bus carries for one event: the event itself, and what its task put on the bus. */
+export function busEntries(stored: StoredEvent): readonly BusEntry[] {
+  const entry: BusEntry = { source: 'errand', detailType: stored.type, detail: renderDetail(stored) };
+  const event = taskEvent(stored);
+  if (event.type !== 'TaskSucceeded' || event.data.emitted === undefined) return [entry];
+  const { detailType, detail } = event.data.emitted;
+  // Another source than the lifecycle's, so that no task can forge a lifecycle event.
+  return [entry, { source: 'errand.task', detailType, detail: typeof detail === 'object' && detail !== null ? detail : { value: detail } }];
+}
+
+/** One event of a stream as `GET /tasks/{id}/events` shows it. */
+export function renderStreamEvent(stored: StoredEvent): object {
+  return { version: stored.version, type: stored.type, occurredAt: isoTime(stored.occurredAt), data: renderData(stored) };
+}
+
+/** The data of an event with ISO times and masked secrets; bodies beyond the published size are left out and said so. */
+function renderData(stored: StoredEvent): object {
+  const event: TaskEvent = taskEvent(stored);
+  switch (event.type) {
+    case 'TaskScheduled': {
+      const { action, runAt, retry, callback, contentHash: _kept, ...rest } = event.data;
+      return {
+        action: action.kind,
+        ...renderBodied(action, stored.body),
+        runAt: isoTime(runAt),
+        ...rest,
+        retry: renderRetry(retry),
+        callback: renderCallback(callback, { status: 'none' }),
+      };
+    }
+    case 'TaskRescheduled': {
+      const { action, runAt, retry, callback, ...rest } = event.data;
+      return {
+        ...(action === undefined ? {} : renderBodied(action, stored.body)),
+        ...(runAt === undefined ? {} : { runAt: isoTime(runAt) }),
+        ...rest,
+        ...(retry === undefined ? {} : { retry: renderRetry(retry) }),
+        ...(callback === undefined ? {} : { callback: renderCallback(callback, { status: 'none' }) }),
+      };
+    }
+    case 'TaskStarted':
+      return { ...event.data, leaseUntil: isoTime(event.data.leaseUntil) };
+    case 'TaskAccepted':
+      return { ...event.data, response: renderKept(event.data.response, stored.body), completeBy: isoTime(event.data.completeBy) };
+    case 'TaskHeartbeat':
+      return { ...event.data, completeBy: isoTime(event.data.completeBy) };
+    case 'TaskContinued': {
+      const { body, runAt, ...rest } = event.data;
+      return { ...rest, runAt: isoTime(runAt), ...(body === undefined ? {} : continuedBody(stored.body)) };
+    }
+    case 'TaskSucceeded': {
+      const { result, answerHash, ...rest } = event.data;
+      return { ...rest, result: renderKept(result, stored.body), ...(answerHash === undefined ? {} : { answered: true }) };
+    }
+    case 'TaskFailed': {
+      const { result, retryAt, ...rest } = event.data;
+      return {
+        ...rest,
+        ...(result === undefined ? {} : { result: renderKept(result, stored.body) }),
+        retryAt: retryAt === null ? null : isoTime(retryAt),
+      };
+    }
+    case 'TaskRetried':
+      return { runAt: isoTime(event.data.runAt) };
+    case 'CallbackFailed':
+      return { ...event.data, retryAt: event.data.retryAt === null ? null : isoTime(event.data.retryAt) };
+    case 'TaskCancelled':
+    case 'TaskDeleted':
+    case 'CallbackSucceeded':
+    case 'CallbackReopened':
+    case 'Erased':
+      return event.data;
+    default:
+      return event satisfies never;
+  }
+}
+
+function isShown(body: Uint8Array | undefined): body is Uint8Array {
+  return body !== undefined && body.length <= limits.publishedBodyBytes;
+}
+
+function renderBodied(action: Action, body: Uint8Array | undefined): object {
+  if (action.body === null || isShown(body)) return renderAction(action, body, false);
+  return { ...renderAction(action, undefined, true), bodyOmitted: true };
+}
+
+function renderKept(result: TaskResult, body: Uint8Array | undefined): object {
+  if (result.bytes === 0 || isShown(body)) return renderResult(result, body ?? null);
+  const { bytes, ...rest } = result;
+  return { ...rest, bodyBytes: bytes, bodyOmitted: true };
+}
+
+function continuedBody(body: Uint8Array | undefined): object {
+  if (!isShown(body)) return { bodyOmitted: true };
+  return { body: JSON.parse(new TextDecoder().decode(body)) };
+}

@@ -1,0 +1,155 @@
+import type { RetryPolicy } from '../domain/retry-policy.ts';
+import type { Action, BodyNote, CallbackSpec, Header, TaskResult } from '../domain/task/events.ts';
+import { type CallbackState, type Failure, isFinished, type Live, type StoredResult } from '../domain/task/state.ts';
+import { base64, renderBody } from './bodies.ts';
+import { isoTime } from './moments.ts';
+
+/** The bytes a task's rendering may show; null leaves them out, as lists do. */
+export type TaskBodies = { readonly body: Uint8Array | null; readonly result: Uint8Array | null };
+
+const masked = '***';
+
+/** A task as the contract shows it. Secrets are masked; without `bodies` the request's and the result's are left out. */
+export function renderTask(state: Live, bodies: TaskBodies | null) {
+  const { definition } = state;
+  const failure = failureOf(state);
+  const result = state.status === 'succeeded' ? state.result : (failure?.result ?? null);
+  return {
+    id: state.id,
+    status: state.status,
+    version: state.version,
+    attempt: state.attempt,
+    maxAttempts: definition.retry.maxAttempts,
+    action: definition.action.kind,
+    ...renderAction(definition.action, bodies?.body, bodies === null),
+    run: state.run,
+    runAt: isoTime(state.runAt),
+    nextAttemptAt: state.status === 'scheduled' ? isoTime(state.nextAttemptAt) : null,
+    createdAt: isoTime(state.createdAt),
+    updatedAt: isoTime(state.updatedAt),
+    finishedAt: isFinished(state) ? isoTime(state.finishedAt) : null,
+    strategy: definition.strategy,
+    timeoutMs: definition.timeoutMs,
+    completeWithinMs: definition.completeWithinMs,
+    retry: renderRetry(definition.retry),
+    startBeforeMs: definition.startBeforeMs,
+    labels: definition.labels,
+    priority: definition.priority,
+    result: result === null ? null : bodies === null ? withoutBody(result) : renderResult(result, bodies.result),
+    error: failure?.error ?? null,
+    ...(state.status === 'cancelled' ? { reason: state.reason } : {}),
+    ...(state.status === 'waiting' ? { completeBy: isoTime(state.completeBy) } : {}),
+    callback: renderCallback(definition.callback, isFinished(state) ? state.callback : { status: 'none' }),
+    origin: definition.origin,
+  };
+}
+
+/** The failure that is to be shown: the final one, or the newest while more attempts follow. */
+function failureOf(state: Live): Failure | null {
+  if (state.status === 'failed') return state.failure;
+  return state.status === 'succeeded' ? null : state.lastFailure;
+}
+
+/** The body the given state would show as its result, if any. */
+export function resultOf(state: Live): StoredResult | null {
+  return state.status === 'succeeded' ? state.result : (failureOf(state)?.result ?? null);
+}
+
+export function renderAction(action: Action, body: Uint8Array | null | undefined, omitBody: boolean): object {
+  const shown = omitBody ? undefined : (body ?? null);
+  switch (action.kind) {
+    case 'http': {
+      const { url, method, headers, secretHeaders, body: note } = action;
+      return {
+        request: { url, method, headers: renderHeaders(headers), ...renderSecretNames(secretHeaders), ...renderRequestBody(note, shown) },
+      };
+    }
+    case 'runner':
+      return { runner: { name: action.name, ...(shown === undefined ? {} : { params: parsed(shown) }) } };
+    case 'event':
+      return { event: { detailType: action.detailType, ...(shown === undefined ? {} : { detail: parsed(shown) }) } };
+    default:
+      return action satisfies never;
+  }
+}
+
+function renderSecretNames(names: readonly string[]): object {
+  return names.length === 0 ? {} : { secretHeaders: names };
+}
+
+function parsed(bytes: Uint8Array | null): unknown {
+  return bytes === null ? {} : JSON.parse(new TextDecoder().decode(bytes));
+}
+
+/** A request's body in the form in which it may be sent again. `undefined` bytes leave it out. */
+export function renderRequestBody(note: BodyNote | null, bytes: Uint8Array | null | undefined): object {
+  if (note === null || bytes === undefined) return {};
+  if (note.kind === 'binary') return { bodyBase64: base64(bytes ?? new Uint8Array()) };
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes ?? new Uint8Array());
+  return { body: note.kind === 'text' ? text : JSON.parse(text) };
+}
+
+/** As a map, or as a list where a name occurs more than once. */
+export function renderHeaders(headers: readonly Header[]): object {
+  const shown = headers.map((header) => ({ key: header.name, value: 'sealed' in header ? masked : header.value }));
+  const names = new Set(shown.map(({ key }) => key.toLowerCase()));
+  if (names.size < shown.length) return shown;
+  return Object.fromEntries(shown.map(({ key, value }) => [key, value]));
+}
+
+function withoutBody(result: TaskResult): object {
+  const { status, headers, truncated, durationMs } = result;
+  return { status, headers, truncated, durationMs };
+}
+
+export function renderResult(result: TaskResult, bytes: Uint8Array | null): object {
+  return {
+    status: result.status,
+    headers: result.headers,
+    ...renderBody(bytes, result.truncated),
+    truncated: result.truncated,
+    durationMs: result.durationMs,
+  };
+}
+
+/** Durations are shown in milliseconds, which is also a way to write them in a request. */
+export function renderRetry(retry: RetryPolicy): object {
+  const { maxAttempts, backoff, jitter } = retry;
+  if (retry.backoff === 'delays') return { maxAttempts, delays: retry.delaysMs, jitter };
+  return { maxAttempts, backoff, initialDelay: retry.initialDelayMs, factor: retry.factor, maxDelay: retry.maxDelayMs, jitter };
+}
+
+export function renderCallback(spec: CallbackSpec | null, state: CallbackState): object | null {
+  if (spec === null) return null;
+  const { url, method, headers, secretHeaders, on } = spec;
+  return { url, method, headers: renderHeaders(headers), ...renderSecretNames(secretHeaders), on, ...renderCallbackState(state) };
+}
+
+export function renderCallbackState(state: CallbackState): object {
+  switch (state.status) {
+    case 'none':
+      return { status: 'none', attempt: 0 };
+    case 'pending':
+      return {
+        status: 'pending',
+        attempt: state.attempt,
+        ...answered(state.error?.status),
+        ...failure(state.error),
+        nextAttemptAt: isoTime(state.nextAttemptAt),
+      };
+    case 'delivered':
+      return { status: 'delivered', attempt: state.attempt, ...answered(state.responseStatus) };
+    case 'failed':
+      return { status: 'failed', attempt: state.attempt, ...answered(state.error.status), ...failure(state.error) };
+    default:
+      return state satisfies never;
+  }
+}
+
+function answered(status: number | undefined): object {
+  return status === undefined ? {} : { response: { status } };
+}
+
+function failure(error: { readonly kind: string; readonly message: string } | null): object {
+  return error === null ? {} : { error };
+}

@@ -1,0 +1,83 @@
+import middy from '@middy/core';
+import type { Logger } from '../../application/ports.ts';
+import { type HttpEvent, type HttpResponse, json } from './http-types.ts';
+import { type ApiEvent, authentication, bodyReading, problems, routing } from './middleware.ts';
+import { problem } from './problem.ts';
+import * as tasks from './task-routes.ts';
+
+export type ApiPorts = tasks.TaskRoutePorts & {
+  readonly logger: Logger;
+  /** SHA-256 digests of the API keys, in base64url; none leaves the API open. */
+  readonly keyHashes: readonly string[];
+  /** What /health says beside its status. */
+  readonly health: () => Promise<object>;
+  /** How far the read models lag behind the log, in milliseconds. */
+  readonly feedLagMs: () => Promise<number>;
+};
+
+export type Api = (event: HttpEvent) => Promise<HttpResponse>;
+
+/**
+ * The HTTP API of both hosts: the order of the middleware is errors (outermost), route, caller, body; each may end the request
+ * before the next has any work with it.
+ */
+export function createApi(ports: ApiPorts): Api {
+  const handler = middy<ApiEvent, HttpResponse>({ timeoutEarlyInMillis: 0 })
+    .use(problems(ports.logger))
+    .use(routing())
+    .use(authentication(ports.keyHashes, ports.digest))
+    .use(bodyReading())
+    .handler((event) => answer(ports, event));
+  // Nothing of Lambda's context is used.
+  const context = {} as Parameters<typeof handler>[1];
+  return (event) => handler({ ...event }, context) as Promise<HttpResponse>;
+}
+
+async function answer(ports: ApiPorts, event: ApiEvent): Promise<HttpResponse> {
+  const { route, method } = event;
+  if (route === undefined) throw new Error('a request reached the handler without a route');
+  switch (route.name) {
+    case 'health':
+      return json(200, { status: 'ok', ...(await ports.health()) });
+    case 'stats':
+      return getStats(ports);
+    case 'events':
+      return problem(501, 'server-sent events are served by the server host; on AWS the event bus tells what happens');
+    case 'tasks':
+      return method === 'POST' ? tasks.postTask(ports, event) : tasks.listTasks(ports, event);
+    case 'batch':
+      return tasks.postBatch(ports, event);
+    case 'task':
+      if (method === 'PATCH') return tasks.patchTask(ports, event, route.id);
+      return method === 'DELETE' ? tasks.removeTask(ports, event, route.id) : tasks.getTask(ports, event, route.id);
+    case 'cancel':
+      return tasks.postCancel(ports, event, route.id);
+    case 'run':
+      return tasks.postRun(ports, event, route.id);
+    case 'retry':
+      return tasks.postRetry(ports, event, route.id);
+    case 'redeliver':
+      return tasks.postRedeliver(ports, event, route.id);
+    case 'status':
+      return tasks.getStatus(ports, route.id);
+    case 'result':
+      return tasks.getResult(ports, route.id);
+    case 'history':
+      return tasks.getHistory(ports, event, route.id);
+    case 'answer':
+      return tasks.postAnswer(ports, event, route.id, route.token);
+    case 'answer-fail':
+      return tasks.postAnswerFail(ports, event, route.id, route.token);
+    case 'answer-heartbeat':
+      return tasks.postHeartbeat(ports, route.id, route.token);
+    default:
+      return route satisfies never;
+  }
+}
+
+async function getStats(ports: ApiPorts): Promise<HttpResponse> {
+  const now = ports.clock.now();
+  const { counts, oldestDueAt, lastHour } = await ports.views.statistics(now);
+  const oldestOverdueMs = oldestDueAt === null ? 0 : Math.max(0, now - oldestDueAt);
+  return json(200, { counts, oldestOverdueMs, feedLagMs: await ports.feedLagMs(), lastHour });
+}

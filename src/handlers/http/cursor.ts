@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { failed, type ParseResult } from './input/parse-result.ts';
+
+const cursors = {
+  list: z.strictObject({ kind: z.literal('list'), createdAt: z.number().int(), id: z.string() }),
+  history: z.strictObject({ kind: z.literal('history'), version: z.number().int().nonnegative() }),
+} as const;
+type Cursors = { readonly [Kind in keyof typeof cursors]: z.output<(typeof cursors)[Kind]> };
+
+/** Where a page ended. Opaque to clients, so that what it holds may change. */
+export function encodeCursor(cursor: Cursors[keyof Cursors]): string {
+  return Buffer.from(JSON.stringify(cursor)).toString('base64url');
+}
+
+/** Reads a cursor that `encodeCursor` made for the same kind of list; anything else is refused. */
+export function decodeCursor<Kind extends keyof Cursors>(text: string, kind: Kind): ParseResult<Cursors[Kind]> {
+  const refused = failed<Cursors[Kind]>('cursor', 'is not one that this list has answered');
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
+  } catch {
+    return refused;
+  }
+  const parsed = cursors[kind].safeParse(value);
+  return parsed.success ? { ok: true, value: parsed.data as Cursors[Kind] } : refused;
+}

@@ -1,0 +1,116 @@
+import { isUtf8 } from 'node:buffer';
+import { timingSafeEqual } from 'node:crypto';
+import type { MiddlewareObj } from '@middy/core';
+import httpJsonBodyParser from '@middy/http-json-body-parser';
+import type { Digest, Logger } from '../../application/ports.ts';
+import { limits } from '../../domain/limits.ts';
+import { isDeeperThan } from './canonical.ts';
+import type { HttpEvent, HttpResponse } from './http-types.ts';
+import { ProblemError, problem } from './problem.ts';
+import { findRoute, type MethodRule, methodRules, type Route } from './route.ts';
+
+/** An event on its way through the middleware, which find its route, its caller and its body. */
+export type ApiEvent = Omit<HttpEvent, 'body'> & {
+  body?: unknown;
+  route?: Route;
+  rule?: MethodRule;
+  /** Whose idempotency keys these are: a digest of the API key, or everybody where no keys are set. */
+  caller?: string;
+};
+type ApiMiddleware = MiddlewareObj<ApiEvent, HttpResponse>;
+
+/** Last resort of every request: problems as they are, everything else logged and answered without its secrets. */
+export function problems(logger: Logger): ApiMiddleware {
+  return {
+    onError: (request) => {
+      const { error } = request;
+      if (error instanceof ProblemError) {
+        request.response = error.response;
+        return;
+      }
+      const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
+      if (status === 415) request.response = problem(415, 'a body must be JSON, with content-type application/json');
+      else if (status >= 400 && status < 500) request.response = problem(400, 'the body is not well-formed JSON');
+      else {
+        logger.error('a request failed', { path: request.event.path, error: error?.stack ?? String(error) });
+        // SQLite's and DynamoDB's own errors mean that the log could not be reached or written.
+        const busy = error instanceof Error && 'errcode' in error;
+        request.response = busy
+          ? problem(503, 'the log cannot be written just now; nothing was acknowledged', { 'retry-after': '1' })
+          : problem(500, 'something went wrong on our side');
+      }
+    },
+  };
+}
+
+/** Finds the route, or ends the request with 404 or 405. HEAD is answered as GET is, without the body. */
+export function routing(): ApiMiddleware {
+  return {
+    before: ({ event }) => {
+      const method = event.method === 'HEAD' ? 'GET' : event.method;
+      const route = findRoute(event.path, method);
+      if (route === null) throw new ProblemError(problem(404, `there is nothing at ${event.path}`));
+      const rules = methodRules[route.name];
+      const rule = Object.hasOwn(rules, method) ? rules[method] : undefined;
+      if (rule === undefined) {
+        const allow = Object.keys(rules).join(', ');
+        throw new ProblemError(problem(405, `${event.method} is not possible here, only ${allow}`, { allow }));
+      }
+      event.route = route;
+      event.rule = rule;
+    },
+  };
+}
+
+/** Compares the bearer key with every known one, in constant time: `keyHashes` are SHA-256 digests in base64url. */
+export function authentication(keyHashes: readonly string[], digest: Digest): ApiMiddleware {
+  const known = keyHashes.map((hash) => Buffer.from(hash, 'base64url'));
+  return {
+    before: ({ event }) => {
+      if (known.length === 0) {
+        event.caller = 'anyone';
+        return;
+      }
+      const given = /^Bearer +(\S+) *$/i.exec(event.headers['authorization'] ?? '')?.[1];
+      const hash = Buffer.from(digest.sha256(given ?? ''), 'base64url');
+      let matches = false;
+      for (const key of known) matches = timingSafeEqual(key, hash) || matches;
+      if (given !== undefined && matches) {
+        event.caller = hash.toString('base64url');
+        return;
+      }
+      if (event.rule?.open === true) return;
+      const detail = given === undefined ? 'send an API key: Authorization: Bearer KEY' : 'this API key is not known';
+      throw new ProblemError(problem(401, detail, { 'www-authenticate': 'Bearer' }));
+    },
+  };
+}
+
+/** Reads the body as its route asks for it: parsed JSON, bytes, or nothing at all. */
+export function bodyReading(): ApiMiddleware {
+  const parser = httpJsonBodyParser();
+  return {
+    before: (request) => {
+      const { event } = request;
+      const body = typeof event.body === 'string' ? event.body : '';
+      const rule = event.rule?.body ?? 'none';
+      if (rule === 'bytes') {
+        event.body = Buffer.from(body, event.isBase64Encoded === true ? 'base64' : 'utf8');
+        return;
+      }
+      if (rule === 'none' || (rule === 'optional-json' && body === '')) {
+        event.body = undefined;
+        return;
+      }
+      if (body === '') throw new ProblemError(problem(400, 'a JSON body is required'));
+      const bytes = event.isBase64Encoded === true ? Buffer.from(body, 'base64') : null;
+      if (bytes !== null && !isUtf8(bytes)) throw new ProblemError(problem(400, 'the body is not UTF-8'));
+      const text = bytes === null ? body : bytes.toString('utf8');
+      if (isDeeperThan(text, limits.jsonDepth)) {
+        throw new ProblemError(problem(400, `the body is nested deeper than ${limits.jsonDepth} levels`));
+      }
+      Object.assign(event, { body: text, isBase64Encoded: false });
+      parser.before?.(request as never);
+    },
+  };
+}

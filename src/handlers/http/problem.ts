@@ -1,0 +1,62 @@
+import type { HttpResponse } from './http-types.ts';
+import type { InputError } from './input/parse-result.ts';
+
+const titles: Readonly<Record<number, string>> = {
+  400: 'Bad request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not found',
+  405: 'Method not allowed',
+  408: 'Request timeout',
+  409: 'Conflict',
+  412: 'Precondition failed',
+  413: 'Content too large',
+  415: 'Unsupported media type',
+  429: 'Too many requests',
+  431: 'Request header fields too large',
+  500: 'Internal error',
+  501: 'Not implemented',
+  503: 'Service unavailable',
+};
+
+/** The body of every error: RFC 9457. */
+export type ProblemBody = {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly errors?: readonly InputError[];
+};
+
+export function problemBody(status: number, detail: string, errors?: readonly InputError[]): ProblemBody {
+  return { type: 'about:blank', title: titles[status] ?? 'Error', status, detail, ...(errors === undefined ? {} : { errors }) };
+}
+
+export function problem(status: number, detail: string, headers: Readonly<Record<string, string>> = {}): HttpResponse {
+  return respond(problemBody(status, detail), headers);
+}
+
+export function respond(body: ProblemBody, headers: Readonly<Record<string, string>> = {}): HttpResponse {
+  return { statusCode: body.status, headers: { 'content-type': 'application/problem+json', ...headers }, body: JSON.stringify(body) };
+}
+
+/** Input that does not fit: one sentence that names the first field, and the list of all. */
+export function inputProblemBody(errors: readonly InputError[]): ProblemBody {
+  const [first] = errors;
+  const rest = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  const detail = first === undefined ? 'the input does not fit' : `${first.path === '' ? 'the body' : first.path} ${first.message}${rest}`;
+  return problemBody(400, detail, errors);
+}
+
+export function inputProblem(errors: readonly InputError[]): HttpResponse {
+  return respond(inputProblemBody(errors));
+}
+
+/** Thrown by middleware to end a request with a problem. */
+export class ProblemError extends Error {
+  readonly response: HttpResponse;
+  constructor(response: HttpResponse) {
+    super(`answered ${response.statusCode}`);
+    this.response = response;
+  }
+}

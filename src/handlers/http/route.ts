@@ -1,0 +1,65 @@
+/** A path of the API, read from its end, so that ids may contain slashes. */
+export type Route =
+  | { readonly name: 'health' | 'stats' | 'events' | 'tasks' | 'batch' }
+  | { readonly name: 'task' | TaskAction; readonly id: string }
+  | { readonly name: 'answer' | 'answer-fail' | 'answer-heartbeat'; readonly id: string; readonly token: string };
+
+const taskActions = ['cancel', 'run', 'retry', 'redeliver', 'status', 'result', 'history'] as const;
+type TaskAction = (typeof taskActions)[number];
+
+const answerPath = /^(.+)\/callback\/([^/]+)(?:\/(fail|heartbeat))?$/s;
+const fixedPaths = new Map<string, Route>([
+  ['/health', { name: 'health' }],
+  ['/stats', { name: 'stats' }],
+  ['/events', { name: 'events' }],
+  ['/tasks', { name: 'tasks' }],
+]);
+
+/** Finds the route of a decoded path; null if there is none. `/tasks/batch` is both the batch and the task of that id: the method tells. */
+export function findRoute(path: string, method: string): Route | null {
+  const fixed = fixedPaths.get(path);
+  if (fixed !== undefined) return fixed;
+  if (!path.startsWith('/tasks/')) return null;
+  const rest = path.slice('/tasks/'.length);
+  if (rest === '') return null;
+  if (rest === 'batch' && method === 'POST') return { name: 'batch' };
+  const answer = answerPath.exec(rest);
+  if (answer !== null) {
+    const [, id = '', token = '', ending] = answer;
+    return { name: ending === undefined ? 'answer' : ending === 'fail' ? 'answer-fail' : 'answer-heartbeat', id, token };
+  }
+  for (const action of taskActions) {
+    const ending = action === 'history' ? '/events' : `/${action}`;
+    if (rest.length > ending.length && rest.endsWith(ending)) return { name: action, id: rest.slice(0, -ending.length) };
+  }
+  return { name: 'task', id: rest };
+}
+
+/** How a route's body is read: JSON that must or may be there, any bytes, or none. */
+export type BodyRule = 'json' | 'optional-json' | 'bytes' | 'none';
+export type MethodRule = { readonly body: BodyRule; readonly open?: boolean };
+
+const json: MethodRule = { body: 'json' };
+const optional: MethodRule = { body: 'optional-json' };
+const none: MethodRule = { body: 'none' };
+const openBytes: MethodRule = { body: 'bytes', open: true };
+
+/** The methods of each route. `open` ones need no API key: their token, or their harmlessness, is enough. */
+export const methodRules: Readonly<Record<Route['name'], Readonly<Record<string, MethodRule>>>> = {
+  health: { GET: { body: 'none', open: true } },
+  stats: { GET: none },
+  events: { GET: none },
+  tasks: { GET: none, POST: json },
+  batch: { POST: json },
+  task: { GET: none, PATCH: json, DELETE: none },
+  cancel: { POST: optional, PUT: optional },
+  run: { POST: optional },
+  retry: { POST: optional },
+  redeliver: { POST: optional },
+  status: { GET: none },
+  result: { GET: none },
+  history: { GET: none },
+  answer: { POST: openBytes },
+  'answer-fail': { POST: openBytes },
+  'answer-heartbeat': { POST: openBytes },
+};

@@ -1,0 +1,234 @@
+import type { CommandOutcome } from '../../application/execute.ts';
+import { isoTime } from '../../application/moments.ts';
+import type { ReadModels } from '../../application/ports.ts';
+import { findTask, findTaskAsOf, isLive, type QueryPorts, taskBodies, taskHistory } from '../../application/queries.ts';
+import { renderStreamEvent } from '../../application/render-event.ts';
+import { renderCallback, renderResult, renderTask, resultOf } from '../../application/render-task.ts';
+import {
+  answerTask,
+  cancelTask,
+  deleteTask,
+  failAnswer,
+  heartbeatTask,
+  redeliverCallback,
+  rescheduleTask,
+  retryTask,
+  runTaskNow,
+  scheduleTask,
+  type TaskCommandPorts,
+} from '../../application/task-commands.ts';
+import type { LoadedTask } from '../../application/task-store.ts';
+import { limits } from '../../domain/limits.ts';
+import { isFinished, type Live } from '../../domain/task/state.ts';
+import { canonicalJson } from './canonical.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import { type HttpResponse, json, noContent } from './http-types.ts';
+import { readIfMatch } from './if-match.ts';
+import { readIdempotencyKey } from './input/identifier.ts';
+import { parseEventsQuery, parseListQuery, parseTaskQuery } from './input/list-query.ts';
+import type { ParseResult } from './input/parse-result.ts';
+import { parseBatch, parseCancel, parseNothing, parseTask, parseTaskChanges, type TaskInputContext } from './input/task-input.ts';
+import type { ApiEvent } from './middleware.ts';
+import { inputProblem, inputProblemBody, type ProblemBody, ProblemError, problem, respond } from './problem.ts';
+import { type Asked, refusalBody } from './refusal.ts';
+
+export type TaskRoutePorts = TaskCommandPorts & QueryPorts & { readonly views: ReadModels; readonly input: Omit<TaskInputContext, 'now'> };
+
+export function etag(version: number): string {
+  return `"${version}"`;
+}
+
+function location(id: string): string {
+  return `/tasks/${encodeURIComponent(id)}`;
+}
+
+/** What was parsed, or the end of the request as a problem that names the fields. */
+function required<Value>(parsed: ParseResult<Value>): Value {
+  if (parsed.ok) return parsed.value;
+  throw new ProblemError(inputProblem(parsed.errors));
+}
+
+function refusal(outcome: Extract<CommandOutcome, { outcome: 'refused' }>, asked: Asked): HttpResponse {
+  const body = refusalBody(outcome.refusal, asked);
+  const { state } = outcome.loaded;
+  const retryAfter: Record<string, string> = body.status === 503 ? { 'retry-after': '1' } : {};
+  return respond(body, isLive(state) ? { ...retryAfter, etag: etag(state.version) } : retryAfter);
+}
+
+async function fullTask(ports: QueryPorts, state: Live, loaded: LoadedTask): Promise<object> {
+  return renderTask(state, await taskBodies(ports, state, loaded));
+}
+
+async function answerWithTask(ports: QueryPorts, outcome: CommandOutcome, asked: Asked): Promise<HttpResponse> {
+  if (outcome.outcome === 'refused') return refusal(outcome, asked);
+  const { state } = outcome.loaded;
+  if (!isLive(state)) throw new Error('a command succeeded on a task that does not exist');
+  return json(200, await fullTask(ports, state, outcome.loaded), { etag: etag(state.version) });
+}
+
+/** A stand-in id for a client that names its request instead of its task: the same for the same caller and key. */
+function idempotencyId(ports: TaskCommandPorts, event: ApiEvent, suffix: string): string | null {
+  const given = event.headers['idempotency-key'];
+  if (given === undefined) return null;
+  const key = readIdempotencyKey(given);
+  if (!key.ok) throw new ProblemError(inputProblem([{ path: 'Idempotency-Key', message: key.message }]));
+  return `key-${ports.digest.sha256(JSON.stringify([event.caller ?? '', key.value, suffix]))}`;
+}
+
+type Created =
+  | { readonly task: object; readonly id: string; readonly version: number; readonly status: 200 | 201 }
+  | { readonly problem: ProblemBody };
+
+async function create(ports: TaskRoutePorts, body: unknown, keyId: string | null): Promise<Created> {
+  const parsed = parseTask(body, { ...ports.input, now: ports.clock.now() });
+  if (!parsed.ok) return { problem: inputProblemBody(parsed.errors) };
+  const outcome = await scheduleTask(ports, parsed.value, { content: canonicalJson(body), idempotencyId: keyId });
+  if (outcome.outcome === 'refused') return { problem: refusalBody(outcome.refusal, 'create') };
+  const { state } = outcome.loaded;
+  if (!isLive(state)) throw new Error('a task was created and does not exist');
+  const task = await fullTask(ports, state, outcome.loaded);
+  return { task, id: state.id, version: state.version, status: outcome.changed ? 201 : 200 };
+}
+
+export async function postTask(ports: TaskRoutePorts, event: ApiEvent): Promise<HttpResponse> {
+  const created = await create(ports, event.body, idempotencyId(ports, event, ''));
+  if ('problem' in created) return respond(created.problem, created.problem.status === 503 ? { 'retry-after': '1' } : {});
+  return json(created.status, created.task, { location: location(created.id), etag: etag(created.version) });
+}
+
+export async function postBatch(ports: TaskRoutePorts, event: ApiEvent): Promise<HttpResponse> {
+  const { tasks } = required(parseBatch(event.body));
+  const results = await Promise.all(
+    tasks.map(async (task, index) => {
+      try {
+        const created = await create(ports, task, idempotencyId(ports, event, String(index)));
+        return 'problem' in created
+          ? { status: created.problem.status, problem: created.problem }
+          : { status: created.status, task: created.task };
+      } catch (error) {
+        // A batch answers for each task; a key that does not read, though, belongs to the whole request.
+        if (error instanceof ProblemError) throw error;
+        const failed = problem(503, 'the log cannot be written just now; this task was not acknowledged');
+        return { status: failed.statusCode, problem: JSON.parse(failed.body) as ProblemBody };
+      }
+    }),
+  );
+  return json(200, { results });
+}
+
+export async function getTask(ports: TaskRoutePorts, event: ApiEvent, id: string): Promise<HttpResponse> {
+  const { asOf } = required(parseTaskQuery(event.query));
+  const found = asOf === null ? await findTask(ports, id) : await findTaskAsOf(ports, id, asOf);
+  if (found === null) return problem(404, asOf === null ? 'there is no such task' : 'there is no such task at that version or time');
+  return json(200, await fullTask(ports, found.state, found.loaded), { etag: etag(found.state.version) });
+}
+
+export async function getStatus(ports: TaskRoutePorts, id: string): Promise<HttpResponse> {
+  const found = await findTask(ports, id);
+  if (found === null) return problem(404, 'there is no such task');
+  const { status, version, attempt } = found.state;
+  const nextAttemptAt = found.state.status === 'scheduled' ? isoTime(found.state.nextAttemptAt) : null;
+  return json(200, { id, status, version, attempt, nextAttemptAt }, { etag: etag(version) });
+}
+
+/** Seconds after which a client may sensibly ask again: when the next step is expected, within reason. */
+function retryAfterS(state: Live, now: number): number {
+  const next = state.status === 'scheduled' ? state.nextAttemptAt : now + 1_000;
+  return Math.min(3_600, Math.max(1, Math.ceil((next - now) / 1_000)));
+}
+
+export async function getResult(ports: TaskRoutePorts, id: string): Promise<HttpResponse> {
+  const found = await findTask(ports, id);
+  if (found === null) return problem(404, 'there is no such task');
+  const { state, loaded } = found;
+  if (!isFinished(state)) {
+    const headers = { 'retry-after': String(retryAfterS(state, ports.clock.now())), etag: etag(state.version) };
+    return json(202, { id, status: state.status }, headers);
+  }
+  const result = resultOf(state);
+  const { result: bytes } = await taskBodies(ports, state, loaded);
+  const callback = renderCallback(state.definition.callback, state.callback);
+  const answer = {
+    id,
+    status: state.status,
+    ...(result === null ? {} : { result: renderResult(result, bytes) }),
+    ...(state.status === 'failed' ? { error: state.failure.error } : {}),
+    ...(callback === null ? {} : { callback }),
+  };
+  return json(200, answer, { etag: etag(state.version) });
+}
+
+export async function getHistory(ports: TaskRoutePorts, event: ApiEvent, id: string): Promise<HttpResponse> {
+  const { limit, cursor } = required(parseEventsQuery(event.query));
+  const after = cursor === null ? 0 : required(decodeCursor(cursor, 'history')).version;
+  const page = await taskHistory(ports, id, { after, limit });
+  if (page === null) return problem(404, 'there is no such task');
+  const events = page.events.map(renderStreamEvent);
+  return json(200, { events, ...(page.next === null ? {} : { cursor: encodeCursor({ kind: 'history', version: page.next }) }) });
+}
+
+export async function listTasks(ports: TaskRoutePorts, event: ApiEvent): Promise<HttpResponse> {
+  const { cursor, labels, ...query } = required(parseListQuery(event.query));
+  const after = cursor === null ? null : required(decodeCursor(cursor, 'list'));
+  const { views, next } = await ports.views.list({ ...query, labels: Object.entries(labels), after });
+  const tasks = views.flatMap(({ state }) => (isLive(state) ? [renderTask(state, null)] : []));
+  return json(200, { tasks, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'list', ...next }) }) });
+}
+
+function guardOf(event: ApiEvent): { readonly expectedVersions: readonly number[] | undefined } {
+  return { expectedVersions: required(readIfMatch(event.headers['if-match'])) };
+}
+
+export async function patchTask(ports: TaskRoutePorts, event: ApiEvent, id: string): Promise<HttpResponse> {
+  const changes = required(parseTaskChanges(event.body, { ...ports.input, now: ports.clock.now() }));
+  return answerWithTask(ports, await rescheduleTask(ports, id, changes, guardOf(event)), 'change');
+}
+
+export async function postCancel(ports: TaskRoutePorts, event: ApiEvent, id: string): Promise<HttpResponse> {
+  const { reason } = required(parseCancel(event.body));
+  return answerWithTask(ports, await cancelTask(ports, id, reason, guardOf(event)), 'cancel');
+}
+
+export async function removeTask(ports: TaskRoutePorts, event: ApiEvent, id: string): Promise<HttpResponse> {
+  const outcome = await deleteTask(ports, id, guardOf(event));
+  return outcome.outcome === 'refused' ? refusal(outcome, 'delete') : noContent;
+}
+
+export async function postRun(ports: TaskRoutePorts, event: ApiEvent, id: string): Promise<HttpResponse> {
+  required(parseNothing(event.body));
+  return answerWithTask(ports, await runTaskNow(ports, id, guardOf(event)), 'run');
+}
+
+export async function postRetry(ports: TaskRoutePorts, event: ApiEvent, id: string): Promise<HttpResponse> {
+  required(parseNothing(event.body));
+  return answerWithTask(ports, await retryTask(ports, id, guardOf(event)), 'retry');
+}
+
+export async function postRedeliver(ports: TaskRoutePorts, event: ApiEvent, id: string): Promise<HttpResponse> {
+  required(parseNothing(event.body));
+  return answerWithTask(ports, await redeliverCallback(ports, id), 'redeliver');
+}
+
+function answered(outcome: CommandOutcome | null): HttpResponse {
+  if (outcome === null) return problem(404, 'there is no such task, or this token is not genuine');
+  if (outcome.outcome === 'refused') return refusal(outcome, 'answer');
+  const { state } = outcome.loaded;
+  return json(200, isLive(state) ? { id: state.id, status: state.status } : {});
+}
+
+function bytesOf(event: ApiEvent): Uint8Array {
+  return event.body instanceof Uint8Array ? event.body : new Uint8Array();
+}
+
+export async function postAnswer(ports: TaskRoutePorts, event: ApiEvent, id: string, token: string): Promise<HttpResponse> {
+  return answered(await answerTask(ports, id, { token, body: bytesOf(event), contentType: event.headers['content-type'] }));
+}
+
+export async function postAnswerFail(ports: TaskRoutePorts, event: ApiEvent, id: string, token: string): Promise<HttpResponse> {
+  const message = Buffer.from(bytesOf(event).subarray(0, limits.errorMessageBytes)).toString('utf8');
+  return answered(await failAnswer(ports, id, { token, message }));
+}
+
+export async function postHeartbeat(ports: TaskRoutePorts, id: string, token: string): Promise<HttpResponse> {
+  return answered(await heartbeatTask(ports, id, token));
+}

@@ -1,0 +1,78 @@
+import { taskEvent } from '../application/event-schemas.ts';
+import type { EventLog, ReadModels, StoredEvent, Tally, View, ViewWrite } from '../application/ports.ts';
+import { fold } from '../domain/task/evolve.ts';
+import { initialTask } from '../domain/task/state.ts';
+
+export type ProjectPorts = { readonly log: EventLog; readonly views: ReadModels };
+
+/** Views that lost a race are read and written again; more often than this in a row means something else is wrong. */
+const rounds = 10;
+
+/**
+ * Carries a batch of the change feed into the read models: due index, task list, statistics. Records are hints, they may come
+ * twice, late and in any order: a view is folded forward from its own version, with events read from the log where the batch
+ * leaves a gap, and only ever written forward. One write per stream and batch, so that a task which starts and finishes within
+ * the batch never gets a due row. `checkpoint` is stored together with the views where the host has positions.
+ */
+export async function project(ports: ProjectPorts, records: readonly StoredEvent[], checkpoint?: number): Promise<void> {
+  let byStream = groupByStream(records);
+  for (let round = 0; round < rounds; round += 1) {
+    const views = await ports.views.read([...byStream.keys()]);
+    const writes: ViewWrite[] = [];
+    for (const [stream, events] of byStream) {
+      const write = await step(ports.log, stream, views.get(stream) ?? null, events);
+      if (write !== null) writes.push(write);
+    }
+    const behind = new Set(await ports.views.write(writes, checkpoint));
+    if (behind.size === 0) return;
+    byStream = new Map([...byStream].filter(([stream]) => behind.has(stream)));
+  }
+  throw new Error(`${byStream.size} views could not be written forward in ${rounds} rounds`);
+}
+
+function groupByStream(records: readonly StoredEvent[]): Map<string, StoredEvent[]> {
+  const byStream = new Map<string, StoredEvent[]>();
+  for (const record of records) {
+    const known = byStream.get(record.stream);
+    if (known === undefined) byStream.set(record.stream, [record]);
+    else known.push(record);
+  }
+  return byStream;
+}
+
+async function step(log: EventLog, stream: string, before: View | null, hints: readonly StoredEvent[]): Promise<ViewWrite | null> {
+  const version = before?.version ?? 0;
+  const news = following(version, hints);
+  if (news === 'nothing') return null;
+  const events = news === 'gap' ? await log.read(stream, { after: version }) : news;
+  const newest = events.at(-1);
+  if (newest === undefined) return null;
+  const state = fold(before?.state ?? initialTask, events.map(taskEvent));
+  return { before, after: { stream, version: newest.version, state }, tallies: tally(events) };
+}
+
+/** The hinted events that follow a version without a gap. */
+function following(version: number, hints: readonly StoredEvent[]): readonly StoredEvent[] | 'nothing' | 'gap' {
+  const byVersion = new Map<number, StoredEvent>();
+  for (const hint of hints) if (hint.version > version) byVersion.set(hint.version, hint);
+  if (byVersion.size === 0) return 'nothing';
+  const events = [...byVersion.values()].sort((left, right) => left.version - right.version);
+  return events.every((event, index) => event.version === version + 1 + index) ? events : 'gap';
+}
+
+/** Counts what happened in each minute, by the events' own times, so that a rebuild counts the same. */
+export function tally(events: readonly StoredEvent[]): Tally[] {
+  const minutes = new Map<number, { minute: number; started: number; succeeded: number; failed: number; retried: number }>();
+  for (const stored of events) {
+    const event = taskEvent(stored);
+    if (event.type !== 'TaskStarted' && event.type !== 'TaskSucceeded' && event.type !== 'TaskFailed') continue;
+    const minute = Math.floor(stored.occurredAt / 60_000);
+    const counted = minutes.get(minute) ?? { minute, started: 0, succeeded: 0, failed: 0, retried: 0 };
+    if (event.type === 'TaskStarted') counted.started += 1;
+    else if (event.type === 'TaskSucceeded') counted.succeeded += 1;
+    else if (event.data.retryAt === null) counted.failed += 1;
+    else counted.retried += 1;
+    minutes.set(minute, counted);
+  }
+  return [...minutes.values()];
+}

@@ -1,0 +1,173 @@
+import { isUtf8 } from 'node:buffer';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Logger } from '../application/ports.ts';
+import { limits } from '../domain/limits.ts';
+import type { Api } from '../handlers/http/api.ts';
+import type { HttpEvent, HttpResponse } from '../handlers/http/http-types.ts';
+import { problem } from '../handlers/http/problem.ts';
+
+export type BridgeOptions = {
+  readonly api: Api;
+  readonly logger: Logger;
+  /** Refuses a request before anything of it is read; null lets it in. */
+  readonly admit: (request: IncomingMessage) => HttpResponse | null;
+  /** Takes over a response that is a stream; called with what the API answered. */
+  readonly stream: (event: HttpEvent, answered: HttpResponse, response: ServerResponse) => boolean;
+};
+
+/** Bodies being read at once, all together: a flood of large ones is turned away rather than kept. */
+const bufferedBytes = 256 * 1_024 * 1_024;
+/** How long, and how much, of a refused body is read on and thrown away, so that the client sees the answer instead of a reset. */
+const discardMs = 2_000;
+const discardBytes = 128 * 1_024 * 1_024;
+
+const tooLarge = problem(413, `a request may have at most ${limits.requestBytes} bytes`, { connection: 'close' });
+const flooded = problem(503, 'too many large requests at once', { 'retry-after': '1', connection: 'close' });
+
+/** Puts `node:http` in front of the handlers that Lambda runs behind API Gateway, and bounds what a client may do to the process. */
+export function createBridge(options: BridgeOptions): Server {
+  let buffered = 0;
+  const server = createServer(
+    { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 65_000, connectionsCheckingInterval: 1_000, noDelay: true },
+    (request, response) => {
+      const refused = options.admit(request);
+      if (refused !== null) {
+        refuse(request, response, refused);
+        return;
+      }
+      readBody(request, response);
+    },
+  );
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerBrokenRequest(error, socket));
+  // A client that wants to be told first whether its body is welcome hears so from its length alone.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    const refused = Number(request.headers['content-length'] ?? 0) > limits.requestBytes ? tooLarge : options.admit(request);
+    if (refused !== null) {
+      refuse(request, response, refused);
+      return;
+    }
+    response.writeContinue();
+    readBody(request, response);
+  });
+
+  function readBody(request: IncomingMessage, response: ServerResponse): void {
+    if (Number(request.headers['content-length'] ?? 0) > limits.requestBytes) {
+      refuse(request, response, tooLarge);
+      return;
+    }
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    let done = false;
+    const release = (): void => {
+      if (done) return;
+      done = true;
+      buffered -= bytes;
+    };
+    request.on('data', (chunk: Buffer) => {
+      if (done) return;
+      if (bytes + chunk.length > limits.requestBytes || buffered + chunk.length > bufferedBytes) {
+        const refused = bytes + chunk.length > limits.requestBytes ? tooLarge : flooded;
+        release();
+        chunks.length = 0;
+        refuse(request, response, refused);
+        return;
+      }
+      bytes += chunk.length;
+      buffered += chunk.length;
+      chunks.push(chunk);
+    });
+    request.on('end', () => {
+      if (done) return;
+      void answer(
+        request,
+        response,
+        chunks.length === 1 ? (chunks[0] ?? null) : chunks.length === 0 ? null : Buffer.concat(chunks),
+      ).finally(release);
+    });
+    request.on('close', release);
+    request.on('error', release);
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse, body: Buffer | null): Promise<void> {
+    try {
+      const event = eventOf(request, body);
+      const answered = event === null ? problem(400, 'the path is not percent-encoded UTF-8') : await options.api(event);
+      if (event !== null && options.stream(event, answered, response)) return;
+      send(request, response, answered);
+    } catch (error) {
+      options.logger.error('a request could not be answered', { error: String(error) });
+      if (!response.headersSent) send(request, response, problem(500, 'something went wrong on our side'));
+      else response.destroy();
+    }
+  }
+  return server;
+}
+
+/** Answers at once and reads the rest of the request into nothing, within bounds. */
+function refuse(request: IncomingMessage, response: ServerResponse, answer: HttpResponse): void {
+  send(request, response, { ...answer, headers: { ...answer.headers, connection: 'close' } });
+  let discarded = 0;
+  const end = setTimeout(() => request.destroy(), discardMs);
+  request.removeAllListeners('data');
+  request.on('data', (chunk: Buffer) => {
+    discarded += chunk.length;
+    if (discarded > discardBytes) request.destroy();
+  });
+  request.once('close', () => clearTimeout(end));
+  request.resume();
+}
+
+function send(request: IncomingMessage, response: ServerResponse, { statusCode, headers, body }: HttpResponse): void {
+  if (response.destroyed) return;
+  const bytes = Buffer.from(body, 'utf8');
+  const length: Record<string, number> = statusCode === 204 ? {} : { 'content-length': bytes.length };
+  response.writeHead(statusCode, { ...headers, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...length });
+  response.end(request.method === 'HEAD' || statusCode === 204 ? undefined : bytes);
+}
+
+/** A request in the form in which API Gateway hands it over; null if its path cannot be decoded. */
+function eventOf(request: IncomingMessage, body: Buffer | null): HttpEvent | null {
+  // Proxies may send the absolute form (RFC 9112, 3.2.2).
+  const raw = (request.url ?? '/').replace(/^https?:\/\/[^/?#]*/i, '') || '/';
+  const mark = raw.indexOf('?');
+  const query: Record<string, string> = Object.create(null);
+  if (mark !== -1) {
+    for (const [name, value] of new URLSearchParams(raw.slice(mark + 1))) {
+      const known = query[name];
+      query[name] = known === undefined ? value : `${known},${value}`;
+    }
+  }
+  const encoded = mark === -1 ? raw : raw.slice(0, mark);
+  let path: string;
+  try {
+    path = encoded.includes('%') ? decodeURIComponent(encoded) : encoded;
+  } catch {
+    return null;
+  }
+  const headers: Record<string, string | undefined> = {};
+  for (const [name, value] of Object.entries(request.headers)) headers[name] = Array.isArray(value) ? value.join(', ') : value;
+  const event = { path, method: request.method ?? 'GET', headers, query };
+  if (body === null || body.length === 0) return event;
+  if (isUtf8(body)) return { ...event, body: body.toString('utf8') };
+  return { ...event, body: body.toString('base64'), isBase64Encoded: true };
+}
+
+const brokenRequests: Readonly<Record<string, HttpResponse>> = {
+  HPE_HEADER_OVERFLOW: problem(431, 'the headers are larger than 16 KiB'),
+  ERR_HTTP_REQUEST_TIMEOUT: problem(408, 'the request did not arrive in time'),
+};
+
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const { statusCode, headers, body } = brokenRequests[error.code ?? ''] ?? problem(400, 'this is not an HTTP request that can be read');
+  const lines = [
+    `HTTP/1.1 ${statusCode} ${JSON.parse(body).title}`,
+    `content-type: ${headers['content-type']}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end(`${lines.join('\r\n')}\r\nconnection: close\r\n\r\n${body}`);
+}

@@ -1,0 +1,221 @@
+import { sha256Digest } from '../adapters/crypto/digest.ts';
+import { systemRandom } from '../adapters/crypto/random.ts';
+import { createRandomIds } from '../adapters/crypto/random-ids.ts';
+import { createSealer } from '../adapters/crypto/sealer.ts';
+import { createSigner } from '../adapters/crypto/signer.ts';
+import { createTokens } from '../adapters/crypto/tokens.ts';
+import { refusedLiteral } from '../adapters/http/egress-guard.ts';
+import { createHttpCaller } from '../adapters/http/undici-caller.ts';
+import { systemClock } from '../adapters/system-clock.ts';
+import { deliverCallback } from '../application/callback.ts';
+import { dispatch } from '../application/dispatch.ts';
+import { execute } from '../application/execute.ts';
+import type { EventBus, Logger, Wake } from '../application/ports.ts';
+import type { Runners } from '../application/runner.ts';
+import { createTaskStore } from '../application/task-store.ts';
+import { handleWake, type WakePorts } from '../application/wake.ts';
+import { type Api, createApi } from '../handlers/http/api.ts';
+import { project } from '../projections/project.ts';
+import { Feed } from './feed.ts';
+import { Scheduler } from './scheduler.ts';
+import { loadSecrets } from './secret-files.ts';
+import type { Settings } from './settings.ts';
+import type { Job } from './slots.ts';
+import { openStorage, type Storage } from './storage.ts';
+import { version } from './version.ts';
+
+/** Folded streams kept in memory; a state is about a kilobyte. */
+const cachedStreams = 32_768;
+const heldWakes = 100_000;
+const waitingPerTarget = 10_000;
+const projectBatch = 500;
+const dispatchBatch = 1_000;
+/** Reads of lists may lag this much; in return a task that comes and goes within it is written once. */
+const projectGatherMs = 50;
+const recoveryChunk = 1_000;
+const saveCheckpointEvery = 5_000;
+
+export type Host = {
+  readonly api: Api;
+  readonly storage: Storage;
+  readonly logger: Logger;
+  /** From here on tasks are run. Call once the address is known that asynchronous targets are told. */
+  start(publicUrl: string): Promise<void>;
+  /** Claims nothing new, waits for calls under way up to a limit, interrupts the rest, commits and lets the data directory go. */
+  stop(waitMs: number): Promise<void>;
+};
+
+/** The single-node host: every port on this process, wired once. Throws if the data directory is in use or a setting is unusable. */
+export async function createHost(settings: Settings, logger: Logger, runners: Runners): Promise<Host> {
+  const storage = openStorage(settings.dataDir);
+  const { log, views } = storage;
+  const secrets = loadSecrets(settings);
+  const stopping = new AbortController();
+  const outgoing = {
+    sealer: createSealer(secrets.sealing),
+    signer: createSigner(secrets.signing),
+    tokens: createTokens(secrets.token),
+    publicUrl: settings.publicUrl ?? '',
+    userAgent: `Errand/${version}`,
+  };
+  const ids = createRandomIds(systemClock);
+  const store = createTaskStore({ log, ids, cacheEntries: cachedStreams });
+  const caller = createHttpCaller({
+    egress: settings.egress,
+    connectionsPerTarget: Math.max(1, Math.floor(settings.concurrency / 4)),
+    clock: systemClock,
+  });
+
+  const feeds = {
+    project: new Feed({
+      name: 'project',
+      log,
+      logger,
+      from: startOfViews(storage),
+      batch: projectBatch,
+      gatherMs: projectGatherMs,
+      handle: (records, position) => project({ log, views }, records, position),
+    }),
+  };
+  const scheduler: Scheduler = new Scheduler({
+    clock: systemClock,
+    logger,
+    concurrency: settings.concurrency,
+    capacity: heldWakes,
+    waitingPerTarget,
+    run: (job) => runJob(job),
+    loadDue: async ({ after, until, limit, target, cursor }) => {
+      await feeds.project.catchUp();
+      const from = cursor ?? { stream: '￿', version: 0, dueAt: after, target: null, lane: 'short' };
+      return views.due({ until, limit, after: from, ...(target === undefined ? {} : { target }) });
+    },
+  });
+  const ports: WakePorts = {
+    store,
+    clock: systemClock,
+    random: systemRandom,
+    caller,
+    outgoing,
+    runners,
+    logger,
+    stopping: stopping.signal,
+    underWay: new Set(),
+    wakes: scheduler,
+  };
+
+  async function runJob({ kind, wake }: Job): Promise<void> {
+    try {
+      if (kind === 'wake') await handleWake(ports, wake);
+      else await deliverCallback(ports, wake.stream, await store.load(wake.stream), true);
+    } catch (error) {
+      logger.error('a wake could not be handled; the sweep looks again', { stream: wake.stream, error: String(error) });
+    }
+  }
+
+  const bus: EventBus = {
+    async publish(events) {
+      for (const { stream, version: at, facts } of events) {
+        if (facts.callback) scheduler.deliver({ stream, version: at, dueAt: 0, target: facts.target, lane: facts.lane } satisfies Wake);
+      }
+      return [];
+    },
+  };
+  let savedCheckpoint = views.checkpoint('dispatch');
+  const dispatchFeed = new Feed({
+    name: 'dispatch',
+    log,
+    logger,
+    from: savedCheckpoint,
+    batch: dispatchBatch,
+    gatherMs: 0,
+    handle: async (records, position) => {
+      await dispatch({ wakes: scheduler, bus }, records, systemClock.now());
+      // Handling a record twice does nothing, so the checkpoint need not be exact, only never ahead.
+      if (position - savedCheckpoint < saveCheckpointEvery) return;
+      views.saveCheckpoint('dispatch', position);
+      savedCheckpoint = position;
+    },
+  });
+
+  const api = createApi({
+    store,
+    log,
+    views,
+    clock: systemClock,
+    random: systemRandom,
+    ids,
+    sealer: outgoing.sealer,
+    tokens: outgoing.tokens,
+    digest: sha256Digest,
+    input: { egress: settings.egress, refusedLiteral, runner: (name) => runners.get(name) ?? null },
+    logger,
+    keyHashes: settings.apiKeys.map((key) => sha256Digest.sha256(key)),
+    health: async () => ({ version, host: 'server', ...scheduler.status() }),
+    feedLagMs: async () => {
+      const [oldest] = log.readAll(feeds.project.position, 1);
+      return oldest === undefined ? 0 : Math.max(0, systemClock.now() - oldest.occurredAt);
+    },
+  });
+
+  /** Attempts that were running when the last process ended are over, whatever came of them: they fail as interrupted. */
+  async function recover(): Promise<void> {
+    const streams = views.streamsWithStatus('running');
+    for (let first = 0; first < streams.length; first += recoveryChunk) {
+      await Promise.all(streams.slice(first, first + recoveryChunk).map((stream) => interrupt(stream)));
+    }
+    if (streams.length > 0) logger.warn('attempts were interrupted when the last process ended', { attempts: streams.length });
+  }
+
+  async function interrupt(stream: string): Promise<void> {
+    const { state } = await store.load(stream);
+    if (state.status !== 'running') return;
+    const { startedVersion } = state;
+    const error = { kind: 'interrupted', message: 'the process ended while this attempt was running' } as const;
+    const random = systemRandom.next();
+    await execute(ports, {
+      stream,
+      command: (now) => ({ type: 'fail', now, random, startedVersion, error, retryable: true, retryAfterMs: null }),
+    });
+  }
+
+  await feeds.project.catchUp();
+  await recover();
+
+  return {
+    api,
+    storage,
+    logger,
+    async start(publicUrl) {
+      outgoing.publicUrl = settings.publicUrl ?? publicUrl;
+      feeds.project.start();
+      await scheduler.start();
+      dispatchFeed.start();
+      await dispatchFeed.catchUp();
+    },
+    async stop(waitMs) {
+      const ended = scheduler.stop();
+      const limit = new AbortController();
+      await Promise.race([ended, systemClock.sleep(waitMs, limit.signal)]);
+      stopping.abort();
+      await ended;
+      limit.abort();
+      await dispatchFeed.stop();
+      await feeds.project.stop();
+      views.saveCheckpoint('dispatch', dispatchFeed.position);
+      await caller.close();
+      storage.close();
+    },
+  };
+}
+
+/** Where projection goes on. Read models that are ahead of the log belong to another one, and are made anew. */
+function startOfViews({ log, views, viewsDatabase }: Storage): number {
+  const position = views.checkpoint('project');
+  if (position <= log.head()) return position;
+  clearReadModels(viewsDatabase);
+  return 0;
+}
+
+function clearReadModels(database: Storage['viewsDatabase']): void {
+  database.exec('BEGIN; DELETE FROM views; DELETE FROM labels; DELETE FROM counts; DELETE FROM minutes; DELETE FROM checkpoints; COMMIT');
+}

@@ -1,0 +1,35 @@
+import { runners } from '../runners/registry.ts';
+import { createLogger } from './logger.ts';
+import { startServer } from './server.ts';
+import { readSettings } from './settings.ts';
+
+/** How long calls under way may take after the signal to stop. */
+const stopWaitMs = 10_000;
+
+async function main(): Promise<void> {
+  const settings = readSettings(process.env);
+  const logger = createLogger(settings.logLevel);
+  const server = await startServer(settings, logger, runners);
+  console.log(`Errand is listening on ${server.url}`);
+
+  let stopping = false;
+  const stop = (): void => {
+    // The second signal is from somebody in a hurry: whatever is acknowledged is on disk already.
+    if (stopping) process.exit(1);
+    stopping = true;
+    server.stop(stopWaitMs).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(`Errand could not stop cleanly: ${error instanceof Error ? error.message : String(error)}`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+main().catch((error: unknown) => {
+  console.error(`Errand cannot start: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+});

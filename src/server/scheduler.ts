@@ -1,0 +1,193 @@
+import type { Clock, Logger, Wake, WakeQueue } from '../application/ports.ts';
+import { limits } from '../domain/limits.ts';
+import { DueHeap } from './due-heap.ts';
+import { type Job, Slots } from './slots.ts';
+
+export type SchedulerOptions = {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Calls under way at most; a single target gets a quarter of them. */
+  readonly concurrency: number;
+  /** Wakes held in memory at most. */
+  readonly capacity: number;
+  /** Wakes of one target that may wait in memory for a slot. */
+  readonly waitingPerTarget: number;
+  readonly run: (job: Job) => Promise<void>;
+  /** Reads the due index, once everything appended so far has been projected into it. */
+  readonly loadDue: (query: {
+    readonly after: number;
+    readonly until: number;
+    readonly limit: number;
+    readonly target?: string;
+    readonly cursor?: Wake;
+  }) => Promise<readonly Wake[]>;
+};
+
+/** Never sleep longer than this: clocks are set, machines are suspended. */
+const longestSleepMs = 1_000;
+const sweepEveryMs = 60_000;
+const sweepPage = 2_000;
+/** What is overdue by this much and not known here was lost on the way. */
+const overdueMs = 5_000;
+/** Rows looked at in one healing sweep; the next one goes on from there. */
+const healRows = 20_000;
+
+/**
+ * The single node's wake queue: one timer over the next 15 minutes of the due index, and the slots that due streams wait for.
+ * Whatever it cannot hold it lets go, as everything that is due stands in the due index and is loaded from there in time.
+ */
+export class Scheduler implements WakeQueue {
+  readonly #options: SchedulerOptions;
+  readonly #heap: DueHeap;
+  readonly #slots: Slots;
+  #timer: NodeJS.Timeout | undefined;
+  #armedFor = Number.POSITIVE_INFINITY;
+  #sweeper: NodeJS.Timeout | undefined;
+  #loadedUntil = 0;
+  #healCursor: Wake | undefined;
+  #extending = false;
+  #stopped = false;
+  readonly #restoring = new Set<string>();
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+    this.#heap = new DueHeap(options.capacity);
+    this.#slots = new Slots({
+      total: options.concurrency,
+      perTarget: Math.max(1, Math.floor(options.concurrency / 4)),
+      waitingPerTarget: options.waitingPerTarget,
+      run: options.run,
+      onRoom: (target) => void this.#guard('restore', () => this.#restore(target)),
+    });
+  }
+
+  /** Loads what is due within the horizon and keeps it loaded. */
+  async start(): Promise<void> {
+    await this.#sweep();
+    this.#sweeper = setInterval(() => void this.#guard('sweep', () => this.#sweep()), sweepEveryMs);
+  }
+
+  async send(wakes: readonly Wake[]): Promise<readonly Wake[]> {
+    if (this.#stopped) return wakes;
+    const now = this.#options.clock.now();
+    for (const wake of wakes) this.#take(wake, now);
+    this.#arm();
+    return [];
+  }
+
+  /** The bus asks for the first try of a callback. */
+  deliver(wake: Wake): void {
+    this.#slots.offer({ kind: 'callback', wake });
+  }
+
+  /** Claims nothing more; resolves when all that is under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    clearInterval(this.#sweeper);
+    await this.#slots.stop();
+  }
+
+  status(): { readonly held: number; readonly waiting: number; readonly underWay: number } {
+    return { held: this.#heap.size, waiting: this.#slots.waiting, underWay: this.#slots.underWay };
+  }
+
+  #take(wake: Wake, now: number): void {
+    if (wake.dueAt <= now) this.#slots.offer({ kind: 'wake', wake });
+    else if (wake.dueAt <= now + limits.wakeHorizonMs + sweepEveryMs) this.#heap.push(wake);
+  }
+
+  #arm(): void {
+    const next = this.#heap.next();
+    if (next === null || this.#stopped) return;
+    if (this.#timer !== undefined && this.#armedFor <= next) return;
+    clearTimeout(this.#timer);
+    this.#armedFor = next;
+    const delay = Math.min(longestSleepMs, Math.max(0, next - this.#options.clock.now()));
+    this.#timer = setTimeout(() => this.#fire(), delay);
+  }
+
+  #fire(): void {
+    this.#timer = undefined;
+    this.#armedFor = Number.POSITIVE_INFINITY;
+    if (this.#stopped) return;
+    const now = this.#options.clock.now();
+    for (let wake = this.#heap.takeDue(now); wake !== null; wake = this.#heap.takeDue(now)) this.#slots.offer({ kind: 'wake', wake });
+    if (this.#heap.horizon < Number.POSITIVE_INFINITY && this.#heap.size < this.#options.capacity / 4) {
+      void this.#guard('extend', () => this.#extend());
+    }
+    this.#arm();
+  }
+
+  /** The heap let its later half go and has room again: load on from where it was cut. */
+  async #extend(): Promise<void> {
+    if (this.#extending) return;
+    this.#extending = true;
+    try {
+      const from = this.#heap.horizon;
+      // From here on new wakes are taken whatever their time; older ones are in the due index, which is read next.
+      this.#heap.horizon = Number.POSITIVE_INFINITY;
+      const limit = Math.floor(this.#options.capacity / 2);
+      const until = this.#options.clock.now() + limits.wakeHorizonMs;
+      const rows = await this.#options.loadDue({ after: from - 1, until, limit });
+      const last = rows.at(-1);
+      if (rows.length === limit && last !== undefined) this.#heap.horizon = Math.min(this.#heap.horizon, last.dueAt);
+      await this.send(rows);
+    } finally {
+      this.#extending = false;
+    }
+  }
+
+  /** A target whose waiting list overflowed has room again. */
+  async #restore(target: string): Promise<void> {
+    if (this.#restoring.has(target)) return;
+    this.#restoring.add(target);
+    try {
+      const limit = this.#options.waitingPerTarget;
+      const rows = await this.#options.loadDue({ target, after: 0, until: this.#options.clock.now(), limit });
+      if (rows.length < limit) this.#slots.restored(target);
+      await this.send(rows.filter((row) => !this.#slots.has(row.stream)));
+    } finally {
+      this.#restoring.delete(target);
+    }
+  }
+
+  /** Loads the next strip of the due index, and what is overdue although nobody here knows of it. */
+  async #sweep(): Promise<void> {
+    const now = this.#options.clock.now();
+    const until = now + limits.wakeHorizonMs;
+    if (this.#heap.horizon === Number.POSITIVE_INFINITY) await this.#loadStrip(this.#loadedUntil, until);
+    this.#loadedUntil = until;
+    await this.#heal(now - overdueMs);
+  }
+
+  async #loadStrip(after: number, until: number): Promise<void> {
+    let cursor: Wake | undefined;
+    do {
+      const rows = await this.#options.loadDue({ after, until, limit: sweepPage, ...(cursor === undefined ? {} : { cursor }) });
+      await this.send(rows);
+      cursor = rows.length < sweepPage ? undefined : rows.at(-1);
+      if (this.#heap.horizon < Number.POSITIVE_INFINITY) return;
+    } while (cursor !== undefined && !this.#stopped);
+  }
+
+  async #heal(until: number): Promise<void> {
+    let cursor = this.#healCursor;
+    for (let seen = 0; seen < healRows && !this.#stopped; seen += sweepPage) {
+      const rows = await this.#options.loadDue({ after: 0, until, limit: sweepPage, ...(cursor === undefined ? {} : { cursor }) });
+      await this.send(rows.filter((row) => !this.#slots.has(row.stream)));
+      cursor = rows.length < sweepPage ? undefined : rows.at(-1);
+      if (cursor === undefined) break;
+    }
+    this.#healCursor = cursor;
+  }
+
+  async #guard(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!this.#stopped)
+        this.#options.logger.error(`the scheduler could not ${what}; the next sweep tries again`, { error: String(error) });
+    }
+  }
+}

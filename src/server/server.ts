@@ -1,0 +1,108 @@
+import type { AddressInfo } from 'node:net';
+import type { Logger } from '../application/ports.ts';
+import type { Runners } from '../application/runner.ts';
+import { parseStreamQuery, readPosition } from '../handlers/http/input/list-query.ts';
+import { inputProblem } from '../handlers/http/problem.ts';
+import { type AdmissionOptions, createAdmission } from './admission.ts';
+import { createBridge } from './bridge.ts';
+import { streamEvents } from './event-stream.ts';
+import { createHost } from './host.ts';
+import type { Settings } from './settings.ts';
+
+export type RunningServer = {
+  /** Where it listens. */
+  readonly url: string;
+  /** Resolves when calls under way have ended, at most `waitMs` later, and everything is committed. */
+  stop(waitMs: number): Promise<void>;
+};
+
+/** Requests being handled at once. Each waits for a commit, so far fewer than this are ever needed. */
+const requestsAtOnce = 8_192;
+/** Appends waiting for a commit: more than a second's worth means that the disk does not keep up. */
+const appendsAtOnce = 50_000;
+const streamsAtOnce = 1_000;
+
+/** Starts the single-node host: recovers what the last process left, then listens and runs tasks. */
+export async function startServer(settings: Settings, logger: Logger, runners: Runners): Promise<RunningServer> {
+  const host = await createHost(settings, logger, runners);
+  const { log } = host.storage;
+  let phase: 'starting' | 'ready' | 'stopping' = 'starting';
+  let requests = 0;
+  let streams = 0;
+  const state: AdmissionOptions['state'] = () => {
+    if (phase !== 'ready') return phase;
+    return requests >= requestsAtOnce || log.backlog() >= appendsAtOnce ? 'overloaded' : 'ready';
+  };
+
+  const server = createBridge({
+    logger,
+    admit: createAdmission({ hasKeys: settings.apiKeys.length > 0, publicUrl: settings.publicUrl, state }),
+    api: async (event) => {
+      requests += 1;
+      try {
+        return await host.api(event);
+      } finally {
+        requests -= 1;
+      }
+    },
+    stream: (event, answered, response) => {
+      if (event.path !== '/events' || answered.statusCode !== 501 || event.method === 'HEAD') return false;
+      const { query, headers } = event;
+      const parsed = parseStreamQuery(query);
+      const resumed = headers['last-event-id'] === undefined ? null : readPosition(headers['last-event-id']);
+      const errors = parsed.ok ? [] : [...parsed.errors];
+      if (resumed !== null && !resumed.ok) errors.push({ path: 'Last-Event-ID', message: resumed.message });
+      if (!parsed.ok || errors.length > 0) {
+        const refused = inputProblem(errors);
+        response.writeHead(refused.statusCode, refused.headers).end(refused.body);
+        return true;
+      }
+      if (streams >= streamsAtOnce) {
+        response.writeHead(503, { 'retry-after': '5' }).end();
+        return true;
+      }
+      streams += 1;
+      response.once('close', () => {
+        streams -= 1;
+      });
+      const { after, types } = parsed.value;
+      const position = resumed?.ok === true ? resumed.value : (after ?? log.head());
+      streamEvents(log, { after: position, types: types === null ? null : new Set(types) }, response);
+      return true;
+    },
+  });
+
+  try {
+    await listen(server, settings);
+  } catch (error) {
+    await host.stop(0);
+    throw error;
+  }
+  const url = urlOf(server.address() as AddressInfo, settings.host);
+  await host.start(url);
+  phase = 'ready';
+  return {
+    url,
+    async stop(waitMs) {
+      phase = 'stopping';
+      server.close();
+      server.closeIdleConnections();
+      await host.stop(waitMs);
+      server.closeAllConnections();
+    },
+  };
+}
+
+function listen(server: ReturnType<typeof createBridge>, settings: Settings): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port: settings.port, host: settings.host, backlog: 4_096 }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function urlOf(address: AddressInfo, host: string): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+}

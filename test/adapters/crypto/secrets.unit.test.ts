@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest';
+import { decodeSigningSecret, newKey, newSigningSecret, parseKeys, parseSigningSecrets } from '../../../src/adapters/crypto/secrets.ts';
+
+const variable = 'ERRAND_SEALING_KEYS';
+
+/** The message of what is thrown; fails if nothing is. */
+function complaint(about: () => unknown): string {
+  try {
+    about();
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('signing secrets', () => {
+  test('are made so that they can be parsed, and never twice', () => {
+    const [one, other] = [newSigningSecret(), newSigningSecret()];
+    expect(one).not.toBe(other);
+    expect(decodeSigningSecret(one)).toHaveLength(32);
+    expect(parseSigningSecrets('ERRAND_SIGNING_SECRET', ` ${one}  ${other}\n`)).toEqual([one, other]);
+  });
+
+  test('given twice count once', () => {
+    const secret = newSigningSecret();
+    expect(parseSigningSecrets('ERRAND_SIGNING_SECRET', `${secret} ${secret}`)).toEqual([secret]);
+  });
+
+  test.each([
+    ['', 'is empty'],
+    ['  ', 'is empty'],
+    ['MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'entry 1 of 1'],
+    ['whsec_', 'entry 1 of 1'],
+    ['whsec_***not*base64***', 'entry 1 of 1'],
+    ['whsec_c2VjcmV0', 'not 6'],
+    [`${newSigningSecret()} whsec_c2VjcmV0`, 'entry 2 of 2'],
+  ])('that cannot be used are named by variable and place, not by value: "%s"', (text, reason) => {
+    const message = complaint(() => parseSigningSecrets('ERRAND_SIGNING_SECRET', text));
+    expect(message).toContain('ERRAND_SIGNING_SECRET');
+    expect(message).toContain(reason);
+    for (const entry of text.split(/\s+/).filter((part) => part.length > 6)) expect(message).not.toContain(entry.slice(6));
+  });
+});
+
+describe('keys', () => {
+  test('are parsed in order, separated by commas or spaces, in either alphabet, with or without padding', () => {
+    const [one, other] = [newKey(), newKey()];
+    const expected = [one, other].map((key) => Buffer.from(key, 'base64'));
+    expect(parseKeys(variable, `${one},${other}`)).toEqual(expected);
+    expect(parseKeys(variable, ` ${one} \n ${other} `)).toEqual(expected);
+    const urlSafe = expected.map((key) => key.toString('base64url')).join(', ');
+    expect(parseKeys(variable, urlSafe)).toEqual(expected);
+  });
+
+  test.each([
+    ['', 'is empty'],
+    [',', 'is empty'],
+    ['c2hvcnQga2V5IG9mIHR3ZW50eQ', 'holds 19 bytes'],
+    [`${newKey()},§§§§§§§§`, 'entry 2 of 2'],
+    [`${newKey()}A`, 'is not base64'],
+  ])('that cannot be used are named by variable and place, not by value: "%s"', (text, reason) => {
+    const message = complaint(() => parseKeys(variable, text));
+    expect(message).toContain(variable);
+    expect(message).toContain(reason);
+    for (const entry of text.split(',').filter((part) => part.length > 6)) expect(message).not.toContain(entry);
+  });
+});

@@ -1,0 +1,138 @@
+import type { LookupFunction } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { callerWith, closeAll, httpServer, textOf } from './servers.ts';
+
+afterEach(closeAll);
+
+const echo = () => httpServer((_request, response) => response.end('reached'));
+/** A resolver that gives the next answer each time it is asked, and counts. */
+function answering(...answers: readonly (readonly string[])[]): { readonly lookup: LookupFunction; asked: number } {
+  const resolver = {
+    asked: 0,
+    lookup: ((_hostname, _options, callback) => {
+      const answer = answers[Math.min(resolver.asked, answers.length - 1)] ?? [];
+      resolver.asked += 1;
+      callback(
+        null,
+        answer.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+      );
+    }) satisfies LookupFunction,
+  };
+  return resolver;
+}
+
+describe('in mode public', () => {
+  test.each([
+    '127.0.0.1',
+    '2130706433',
+    '0x7f.1',
+    '0177.0.0.1',
+    '127.1',
+    '0',
+    '１２７.０.０.１',
+    '127.0.0.1.',
+    '[::ffff:127.0.0.1]',
+    '[::ffff:7f00:1]',
+    '[::1]',
+    '[::]',
+  ])('the literal host %s is not connected to', async (host) => {
+    const server = await echo();
+    expect(await callerWith({ egress: 'public' }).call({ url: `http://${host}:${server.port}/` })).toMatchObject({ kind: 'egress' });
+    expect(server.seen.connections).toBe(0);
+  });
+
+  test.each([[['127.0.0.1']], [['::ffff:127.0.0.1', '::1']], [['10.0.0.1', '127.0.0.1']], [[]]])(
+    'a name that resolves to %j is not connected to',
+    async (addresses) => {
+      const server = await echo();
+      const { lookup } = answering(addresses);
+      const caller = callerWith({ egress: 'public', lookup });
+      for (const scheme of ['http', 'https']) {
+        expect(await caller.call({ url: `${scheme}://name.test:${server.port}/` })).toMatchObject({
+          kind: 'egress',
+          message: expect.stringContaining('name.test'),
+        });
+      }
+      expect(server.seen.connections).toBe(0);
+    },
+  );
+
+  test('localhost is not connected to', async () => {
+    const server = await echo();
+    expect(await callerWith({ egress: 'public' }).call({ url: `http://localhost:${server.port}/` })).toMatchObject({ kind: 'egress' });
+    expect(server.seen.connections).toBe(0);
+  });
+
+  // From here on 127.0.0.1 plays a public address and 127.0.0.2 a private one: a test must not call out.
+  const allows = (address: string) => address === '127.0.0.1';
+
+  test('a name that changes its answer between calls is judged each time it is connected to', async () => {
+    const server = await httpServer((_request, response) => response.setHeader('connection', 'close').end('reached'));
+    const resolver = answering(['127.0.0.1'], ['127.0.0.2']);
+    const caller = callerWith({ egress: 'public', lookup: resolver.lookup, allows });
+    const url = `http://rebinding.test:${server.port}/`;
+    expect(textOf(await caller.call({ url }))).toBe('reached');
+    expect(await caller.call({ url })).toMatchObject({ kind: 'egress' });
+    expect(resolver.asked).toBe(2);
+  });
+
+  test('a name is resolved once for a connection: what was judged is what is connected to', async () => {
+    const server = await echo();
+    const resolver = answering(['127.0.0.1'], ['127.0.0.2']);
+    const judged: string[] = [];
+    const caller = callerWith({
+      egress: 'public',
+      lookup: resolver.lookup,
+      allows: (address) => {
+        judged.push(address);
+        return allows(address);
+      },
+    });
+    expect(textOf(await caller.call({ url: `http://rebinding.test:${server.port}/` }))).toBe('reached');
+    expect(resolver.asked).toBe(1);
+    // Once as an answer, once as the far end of the socket.
+    expect(judged).toEqual(['127.0.0.1', '127.0.0.1']);
+  });
+
+  test('of several addresses only the allowed ones are connected to', async () => {
+    const server = await echo();
+    const { lookup } = answering(['127.0.0.2', '::1', '127.0.0.1']);
+    expect(textOf(await callerWith({ egress: 'public', lookup, allows }).call({ url: `http://name.test:${server.port}/` }))).toBe(
+      'reached',
+    );
+  });
+
+  test('a socket whose far end turns out to be refused is closed before anything is written', async () => {
+    const server = await echo();
+    let verdicts = 0;
+    const caller = callerWith({
+      egress: 'public',
+      lookup: answering(['127.0.0.1']).lookup,
+      allows: () => {
+        verdicts += 1;
+        return verdicts === 1;
+      },
+    });
+    expect(await caller.call({ url: `http://name.test:${server.port}/` })).toMatchObject({
+      kind: 'egress',
+      message: expect.stringContaining('127.0.0.1'),
+    });
+    expect([verdicts, server.seen.requests]).toEqual([2, 0]);
+  });
+
+  test('a redirect to a refused address is an answer, not a call', async () => {
+    const inner = await echo();
+    const server = await httpServer((_request, response) => response.writeHead(307, { location: inner.url }).end());
+    const { lookup } = answering(['127.0.0.1']);
+    const outcome = await callerWith({ egress: 'public', lookup, allows }).call({ url: `http://name.test:${server.port}/` });
+    expect(outcome).toMatchObject({ kind: 'response', status: 307 });
+    expect(inner.seen.connections).toBe(0);
+  });
+});
+
+test('in mode any the same addresses are called', async () => {
+  const server = await echo();
+  const caller = callerWith({ lookup: answering(['127.0.0.1']).lookup });
+  expect(textOf(await caller.call({ url: `http://127.1:${server.port}/` }))).toBe('reached');
+  expect(textOf(await caller.call({ url: `http://name.test:${server.port}/` }))).toBe('reached');
+});
