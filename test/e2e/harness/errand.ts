@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** A real Errand process under test. */
+export type Errand = {
+  readonly url: string;
+  readonly dataDir: string;
+  readonly pid: number;
+  /** What it wrote to standard error so far: its log, and whatever should not be there. */
+  stderr(): string;
+  /** Ends it as an operator would (SIGTERM); resolves with the exit code. */
+  stop(): Promise<number | null>;
+  /** Ends it as a power cut would (SIGKILL). */
+  kill(): Promise<void>;
+  /** Starts another process on the same data directory and port. The one before must have ended. */
+  restart(environment?: Environment): Promise<Errand>;
+};
+
+export type Environment = Readonly<Record<string, string>>;
+export type ErrandOptions = {
+  readonly environment?: Environment;
+  /** A fresh folder by default, removed when the test file ends; `:memory:` keeps nothing. */
+  readonly dataDir?: string;
+  readonly port?: number;
+};
+
+const readyWithinMs = 20_000;
+const running = new Set<ChildProcess>();
+const folders: string[] = [];
+
+/** A folder of the test's own, removed when the process ends. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'errand-e2e-'));
+  folders.push(folder);
+  return folder;
+}
+
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Spawns the server as `npm start` does and waits for its ready line. Throws with what it wrote if it ends before. */
+export async function startErrand(options: ErrandOptions = {}): Promise<Errand> {
+  const dataDir = options.dataDir ?? temporaryFolder();
+  const environment = { ERRAND_LOG_LEVEL: 'warn', ...options.environment, PORT: String(options.port ?? 0), ERRAND_DATA_DIR: dataDir };
+  const child = spawn(process.execPath, ['src/server/main.ts'], {
+    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const exited = once(child, 'exit').then(([code]) => {
+    running.delete(child);
+    return code as number | null;
+  });
+  const url = await Promise.race([
+    readyLine(child),
+    exited.then((code) => Promise.reject(new Error(`Errand ended with ${code} before it was ready: ${stderr}`))),
+    new Promise<never>((_resolve, reject) => {
+      setTimeout(() => reject(new Error(`Errand was not ready within ${readyWithinMs} ms: ${stderr}`)), readyWithinMs).unref();
+    }),
+  ]);
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    child.kill(signal);
+    return exited;
+  };
+  return {
+    url,
+    dataDir,
+    pid: child.pid ?? 0,
+    stderr: () => stderr,
+    stop: () => end('SIGTERM'),
+    kill: async () => void (await end('SIGKILL')),
+    restart: (more = {}) => startErrand({ dataDir, port: Number(new URL(url).port), environment: { ...options.environment, ...more } }),
+  };
+}
+
+async function readyLine(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error('standard output is not piped');
+  for await (const line of createInterface({ input: child.stdout })) {
+    const url = /^Errand is listening on (http:\/\/\S+)$/.exec(line)?.[1];
+    if (url !== undefined) return url;
+  }
+  return new Promise(() => undefined);
+}
