@@ -4,11 +4,12 @@ import type { TaskError } from '../domain/task/events.ts';
 import { endedOf, type Finished } from '../domain/task/state.ts';
 import type { AttemptPorts } from './attempt-ports.ts';
 import { execute } from './execute.ts';
-import { isoTime, readRetryAfter } from './moments.ts';
+import { readRetryAfter } from './moments.ts';
 import { callbackRequest, encodeId } from './outgoing.ts';
 import type { HttpOutcome } from './ports.ts';
 import { renderResult } from './render-task.ts';
 import type { LoadedTask } from './task-store.ts';
+import { isoTime } from './times.ts';
 
 export type CallbackPorts = Omit<AttemptPorts, 'runners'>;
 

@@ -1,10 +1,10 @@
 import { limits } from '../domain/limits.ts';
 import type { Action, TaskEvent, TaskResult } from '../domain/task/events.ts';
 import { taskEvent } from './event-schemas.ts';
-import { isoTime } from './moments.ts';
 import type { StoredEvent } from './ports.ts';
 import { renderAction, renderCallback, renderResult, renderRetry } from './render-task.ts';
 import { taskIdOf } from './task-store.ts';
+import { isoTime } from './times.ts';
 
 /** A bus entry: what an EventBridge rule matches on. */
 export type BusEntry = { readonly source: 'errand' | 'errand.task'; readonly detailType: string; readonly detail: object };

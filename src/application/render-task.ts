@@ -2,7 +2,7 @@ import type { RetryPolicy } from '../domain/retry-policy.ts';
 import type { Action, BodyNote, CallbackSpec, Header, TaskResult } from '../domain/task/events.ts';
 import { type CallbackState, type Failure, isFinished, type Live, type StoredResult } from '../domain/task/state.ts';
 import { base64, renderBody } from './bodies.ts';
-import { isoTime } from './moments.ts';
+import { isoTime } from './times.ts';
 
 /** The bytes a task's rendering may show; null leaves them out, as lists do. */
 export type TaskBodies = { readonly body: Uint8Array | null; readonly result: Uint8Array | null };

@@ -1,5 +1,5 @@
 import type { CommandRefusal } from '../../application/execute.ts';
-import { isoTime } from '../../application/moments.ts';
+import { isoTime } from '../../application/times.ts';
 import type { StatusRefusal } from '../../domain/task/commands.ts';
 import { type ProblemBody, problemBody } from './problem.ts';
 

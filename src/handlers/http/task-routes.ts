@@ -1,5 +1,4 @@
 import type { CommandOutcome } from '../../application/execute.ts';
-import { isoTime } from '../../application/moments.ts';
 import type { ReadModels } from '../../application/ports.ts';
 import { findTask, findTaskAsOf, isLive, type QueryPorts, taskBodies, taskHistory } from '../../application/queries.ts';
 import { renderStreamEvent } from '../../application/render-event.ts';
@@ -18,6 +17,7 @@ import {
   type TaskCommandPorts,
 } from '../../application/task-commands.ts';
 import type { LoadedTask } from '../../application/task-store.ts';
+import { isoTime } from '../../application/times.ts';
 import { limits } from '../../domain/limits.ts';
 import { isFinished, type Live } from '../../domain/task/state.ts';
 import { canonicalJson } from './canonical.ts';

@@ -1,6 +1,6 @@
+import { type Reading, refuse } from '../../../application/reading.ts';
 import { limits } from '../../../domain/limits.ts';
 import type { BodyKind } from '../../../domain/task/events.ts';
-import { type Reading, refuse } from './parse-result.ts';
 
 export type InputBody = { readonly kind: BodyKind; readonly bytes: Uint8Array };
 export type JsonBody = { readonly kind: 'json'; readonly bytes: Uint8Array };

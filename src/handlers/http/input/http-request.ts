@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { type Reading, refuse } from '../../../application/reading.ts';
 import { limits } from '../../../domain/limits.ts';
 import type { FinishedStatus } from '../../../domain/task/events.ts';
 import { type InputBody, readBody, readBodyBase64 } from './body.ts';
 import { headers, noHeaders, type PlainHeader, refuseMaskedValues, secretHeaders } from './headers.ts';
-import { parsed, type Reading, type Report, read, refuse } from './parse-result.ts';
+import { parsed, type Report, read } from './parse-result.ts';
 
 /** Where a request goes. `target` is scheme, host and port, the port always named: what slots and queues are shared out by. */
 export type Destination = { readonly url: string; readonly target: string };

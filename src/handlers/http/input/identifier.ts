@@ -1,6 +1,7 @@
 import type { z } from 'zod';
+import { type Reading, refuse } from '../../../application/reading.ts';
 import { limits } from '../../../domain/limits.ts';
-import { type Reading, read, refuse } from './parse-result.ts';
+import { read } from './parse-result.ts';
 
 /** Printable ASCII without ? % and \ : what survives in a path once percent-encoded, on both hosts. */
 const idCharacters = /^[ -$&->@-[\]-~]+$/;

@@ -1,11 +1,13 @@
 import { z } from 'zod';
+import { type Reading, refuse } from '../../../application/reading.ts';
+import { readTime } from '../../../application/times.ts';
 import { limits } from '../../../domain/limits.ts';
 import type { Labels } from '../../../domain/task/events.ts';
 import type { TaskStatus } from '../../../domain/task/state.ts';
 import { labelProblem, labelsFrom } from './labels.ts';
-import { failed, type InputError, type ParseResult, parseWith, pathText, type Reading, read, refuse } from './parse-result.ts';
+import { failed, type InputError, type ParseResult, parseWith, pathText, read } from './parse-result.ts';
 import { oneOf } from './scalars.ts';
-import { readTime, timeJsonSchema } from './time.ts';
+import { timeJsonSchema } from './time.ts';
 
 /** The parameters of a request's query, each at most once. */
 export type Query = Readonly<Record<string, string | undefined>>;

@@ -1,10 +1,9 @@
 import { z } from 'zod';
+import { type Reading, refuse } from '../../../application/reading.ts';
 
 /** One thing wrong with an input. `path` is like `request.headers[0].key`, and empty for the whole; `message` reads on after the path. */
 export type InputError = { readonly path: string; readonly message: string };
 export type ParseResult<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errors: readonly InputError[] };
-/** A single value read from outside: what it means, or what is wrong with it. */
-export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
 
 export type Path = readonly PropertyKey[];
 /** Tells what is wrong, below the value being read when a path is given. */
@@ -16,10 +15,6 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 const errorsShown = 50;
 const keyShown = 80;
 const plainKey = /^[A-Za-z_$][\w$-]*$/;
-
-export function refuse(message: string): { readonly ok: false; readonly message: string } {
-  return { ok: false, message };
-}
 
 export function failed<T>(path: string, message: string): ParseResult<T> {
   return { ok: false, errors: [{ path, message }] };

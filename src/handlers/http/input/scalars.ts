@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type Reading, read, refuse } from './parse-result.ts';
+import { type Reading, refuse } from '../../../application/reading.ts';
+import { read } from './parse-result.ts';
 
 /** Whether a text has at most `max` characters, counted as JSON Schema does: a character outside the BMP is one, not two. */
 export function isWithin(text: string, max: number): boolean {

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { type Reading, refuse } from '../../../application/reading.ts';
 import { limits } from '../../../domain/limits.ts';
 import { type JsonBody, jsonBody } from './body.ts';
 import type { HttpRequestInput, WithAddress } from './http-request.ts';
-import { type InputError, type ParseResult, type Reading, read, refuse } from './parse-result.ts';
+import { type InputError, type ParseResult, read } from './parse-result.ts';
 import { text } from './scalars.ts';
 
 /** What the shape of an input does not say: the time, the rule for addresses, and the code that is registered. */

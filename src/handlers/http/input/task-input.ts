@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { durationText } from '../../../application/durations.ts';
 import { limits } from '../../../domain/limits.ts';
 import type { RetryPolicy } from '../../../domain/retry-policy.ts';
 import { defaultRetryPolicy } from '../../../domain/retry-policy.ts';
 import type { Labels } from '../../../domain/task/events.ts';
-import { duration, durationText } from './duration.ts';
+import { duration } from './duration.ts';
 import { type CallbackInput, callback, httpRequest, type WithAddress } from './http-request.ts';
 import { taskId } from './identifier.ts';
 import { labels } from './labels.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { durationReader, durationText, readDuration } from '../../../../src/handlers/http/input/duration.ts';
+import { durationText, readDuration } from '../../../../src/application/durations.ts';
+import { durationReader } from '../../../../src/handlers/http/input/duration.ts';
 
 const hour = 3_600_000;
 const day = 24 * hour;

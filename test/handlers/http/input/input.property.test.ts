@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { durationText, readDuration } from '../../../../src/handlers/http/input/duration.ts';
+import { durationText, readDuration } from '../../../../src/application/durations.ts';
+import { isoTime, readTime } from '../../../../src/application/times.ts';
 import { parseListQuery, parseStreamQuery, parseTaskQuery } from '../../../../src/handlers/http/input/list-query.ts';
 import {
   parseBatch,
@@ -11,7 +12,6 @@ import {
   task,
   taskChanges,
 } from '../../../../src/handlers/http/input/task-input.ts';
-import { isoTime, readTime } from '../../../../src/handlers/http/input/time.ts';
 import { context, now, text, url } from './context.ts';
 
 function check<T extends unknown[]>(property: fc.IProperty<T>): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isoTime, readTime } from '../../../../src/handlers/http/input/time.ts';
+import { isoTime, readTime } from '../../../../src/application/times.ts';
 
 const nine = Date.UTC(2026, 11, 1, 9);
 
