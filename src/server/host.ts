@@ -18,7 +18,7 @@ import { type Api, createApi } from '../handlers/http/api.ts';
 import { project } from '../projections/project.ts';
 import { Feed } from './feed.ts';
 import { Scheduler } from './scheduler.ts';
-import { loadSecrets } from './secret-files.ts';
+import { hasShortSigningSecret, loadSecrets } from './secret-files.ts';
 import type { Settings } from './settings.ts';
 import type { Job } from './slots.ts';
 import { openStorage, type Storage } from './storage.ts';
@@ -50,6 +50,7 @@ export async function createHost(settings: Settings, logger: Logger, runners: Ru
   const storage = openStorage(settings.dataDir);
   const { log, views } = storage;
   const secrets = loadSecrets(settings);
+  if (hasShortSigningSecret(secrets)) logger.warn('a signing secret is shorter than the 24 bytes that Standard Webhooks asks for');
   const stopping = new AbortController();
   const outgoing = {
     sealer: createSealer(secrets.sealing),

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { newKey, newSigningSecret, parseKeys, parseSigningSecrets } from '../adapters/crypto/secrets.ts';
+import { decodeSigningSecret, newKey, newSigningSecret, parseKeys, parseSigningSecrets, signingSecretAdvisedBytes } from '../adapters/crypto/secrets.ts';
 import type { Settings } from './settings.ts';
 
 export type Secrets = {
@@ -29,4 +29,9 @@ function kept(dataDir: string, name: string, make: () => string): string {
   const secret = make();
   writeFileSync(file, `${secret}\n`, { mode: 0o600, flag: 'wx' });
   return secret;
+}
+
+/** Whether a signing secret is shorter than receivers may rely on. */
+export function hasShortSigningSecret(secrets: Secrets): boolean {
+  return secrets.signing.some((secret) => decodeSigningSecret(secret).length < signingSecretAdvisedBytes);
 }

@@ -96,8 +96,8 @@ describe('redelivering', () => {
   const reopened = { type: 'CallbackReopened', data: { outcomeVersion: 3 } };
 
   it('sends a delivered or failed callback again, at once and with a fresh set of tries', () => {
-    for (const told_ of [delivered, gone]) {
-      const ended = after(further(succeeded, told_), hour);
+    for (const ending of [delivered, gone]) {
+      const ended = after(further(succeeded, ending), hour);
       expect(when(ended, redeliver)).toEqual(reopened);
       const again = further(ended, redeliver);
       expect(again.state).toMatchObject({ redeliveries: 1, callback: { status: 'pending', attempt: 0 } });

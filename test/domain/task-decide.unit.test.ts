@@ -134,7 +134,7 @@ describe('what a refusal says', () => {
 });
 
 describe('the fence', () => {
-  const second_ = further(due(given(scheduled(withCallback), start, fail())), start);
+  const secondRuns = further(due(given(scheduled(withCallback), start, fail())), start);
   const stale: readonly Move[] = [
     { type: 'accept', now: epoch, startedVersion: 2, response: okResult },
     { type: 'heartbeat', now: epoch, startedVersion: 2 },
@@ -146,7 +146,7 @@ describe('the fence', () => {
   it.each(stale.map((move) => ({ move, type: typeof move === 'function' ? 'fail' : move.type })))(
     'refuses $type from the first attempt while the second runs',
     ({ move }) => {
-      expect(when(second_, move)).toEqual({ reason: 'superseded' });
+      expect(when(secondRuns, move)).toEqual({ reason: 'superseded' });
     },
   );
 

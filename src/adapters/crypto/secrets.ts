@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { keyBytes } from './key-ring.ts';
 
 const signingPrefix = 'whsec_';
-/** Standard Webhooks asks for 24 to 64 bytes; a little less is let through for secrets that exist, far less is no secret. */
-const signingSecretMinBytes = 16;
+/** Standard Webhooks asks for 24 to 64 bytes. Other lengths are taken, as receivers have the secrets they have; the host warns. */
+export const signingSecretAdvisedBytes = 24;
+const signingSecretMinBytes = 1;
 const signingSecretMaxBytes = 256;
 
 /** A setting that cannot be used. The message names it and never contains its value. */

@@ -21,6 +21,10 @@ describe('signing secrets', () => {
     expect(parseSigningSecrets('ERRAND_SIGNING_SECRET', ` ${one}  ${other}\n`)).toEqual([one, other]);
   });
 
+  test('shorter than advised are taken: receivers have the secrets they have', () => {
+    expect(parseSigningSecrets('ERRAND_SIGNING_SECRET', 'whsec_c2VjcmV0')).toEqual(['whsec_c2VjcmV0']);
+  });
+
   test('given twice count once', () => {
     const secret = newSigningSecret();
     expect(parseSigningSecrets('ERRAND_SIGNING_SECRET', `${secret} ${secret}`)).toEqual([secret]);
@@ -32,8 +36,8 @@ describe('signing secrets', () => {
     ['MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'entry 1 of 1'],
     ['whsec_', 'entry 1 of 1'],
     ['whsec_***not*base64***', 'entry 1 of 1'],
-    ['whsec_c2VjcmV0', 'not 6'],
-    [`${newSigningSecret()} whsec_c2VjcmV0`, 'entry 2 of 2'],
+    [`${newSigningSecret()} whsec_?`, 'entry 2 of 2'],
+    [`whsec_${'A'.repeat(400)}`, 'not 300'],
   ])('that cannot be used are named by variable and place, not by value: "%s"', (text, reason) => {
     const message = complaint(() => parseSigningSecrets('ERRAND_SIGNING_SECRET', text));
     expect(message).toContain('ERRAND_SIGNING_SECRET');
