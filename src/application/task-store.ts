@@ -121,7 +121,7 @@ function bodiesOf(state: TaskState, events: readonly Bodied[]): ReadonlyMap<numb
   const wanted = [state.body, state.status === 'succeeded' ? state.result.body : null];
   let bodies: Map<number, Uint8Array> | undefined;
   for (const { version, body } of events) {
-    if (body === undefined || body.length > limits.inlineBodyBytes || !wanted.some((ref) => ref?.version === version)) continue;
+    if (body === undefined || body.length > limits.cachedBodyBytes || !wanted.some((ref) => ref?.version === version)) continue;
     bodies ??= new Map();
     bodies.set(version, body);
   }

@@ -17,7 +17,9 @@ const rounds = 10;
 export async function project(ports: ProjectPorts, records: readonly StoredEvent[], checkpoint?: number): Promise<void> {
   let byStream = groupByStream(records);
   for (let round = 0; round < rounds; round += 1) {
-    const views = await ports.views.read([...byStream.keys()]);
+    // A stream whose first event is here has most likely no view yet; if it has one after all, the write is given back.
+    const known = [...byStream].filter(([, events]) => round > 0 || !events.some(({ version }) => version === 1));
+    const views = await ports.views.read(known.map(([stream]) => stream));
     const writes: ViewWrite[] = [];
     for (const [stream, events] of byStream) {
       const write = await step(ports.log, stream, views.get(stream) ?? null, events);

@@ -25,13 +25,13 @@ import { openStorage, type Storage } from './storage.ts';
 import { version } from './version.ts';
 
 /** Folded streams kept in memory; a state is about a kilobyte. */
-const cachedStreams = 32_768;
+const cachedStreams = 16_384;
 const heldWakes = 100_000;
 const waitingPerTarget = 10_000;
-const projectBatch = 500;
+const projectBatch = 1_000;
 const dispatchBatch = 1_000;
 /** Reads of lists may lag this much; in return a task that comes and goes within it is written once. */
-const projectGatherMs = 50;
+const projectGatherMs = 100;
 const recoveryChunk = 1_000;
 const saveCheckpointEvery = 5_000;
 
@@ -151,7 +151,8 @@ export async function createHost(settings: Settings, logger: Logger, runners: Ru
     input: { egress: settings.egress, refusedLiteral, runner: (name) => runners.get(name) ?? null },
     logger,
     keyHashes: settings.apiKeys.map((key) => sha256Digest.sha256(key)),
-    health: async () => ({ version, host: 'server', ...scheduler.status() }),
+    version,
+    health: async () => ({ host: 'server', ...scheduler.status() }),
     feedLagMs: async () => {
       const [oldest] = log.readAll(feeds.project.position, 1);
       return oldest === undefined ? 0 : Math.max(0, systemClock.now() - oldest.occurredAt);

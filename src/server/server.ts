@@ -1,4 +1,6 @@
+import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { systemClock } from '../adapters/system-clock.ts';
 import type { Logger } from '../application/ports.ts';
 import type { Runners } from '../application/runner.ts';
 import { parseStreamQuery, readPosition } from '../handlers/http/input/list-query.ts';
@@ -21,6 +23,8 @@ const requestsAtOnce = 8_192;
 /** Appends waiting for a commit: more than a second's worth means that the disk does not keep up. */
 const appendsAtOnce = 50_000;
 const streamsAtOnce = 1_000;
+/** How long requests under way may take to be answered when the server stops. */
+const answerWaitMs = 1_000;
 
 /** Starts the single-node host: recovers what the last process left, then listens and runs tasks. */
 export async function startServer(settings: Settings, logger: Logger, runners: Runners): Promise<RunningServer> {
@@ -28,7 +32,7 @@ export async function startServer(settings: Settings, logger: Logger, runners: R
   const { log } = host.storage;
   let phase: 'starting' | 'ready' | 'stopping' = 'starting';
   let requests = 0;
-  let streams = 0;
+  const streams = new Set<ServerResponse>();
   const state: AdmissionOptions['state'] = () => {
     if (phase !== 'ready') return phase;
     return requests >= requestsAtOnce || log.backlog() >= appendsAtOnce ? 'overloaded' : 'ready';
@@ -57,14 +61,12 @@ export async function startServer(settings: Settings, logger: Logger, runners: R
         response.writeHead(refused.statusCode, refused.headers).end(refused.body);
         return true;
       }
-      if (streams >= streamsAtOnce) {
+      if (streams.size >= streamsAtOnce) {
         response.writeHead(503, { 'retry-after': '5' }).end();
         return true;
       }
-      streams += 1;
-      response.once('close', () => {
-        streams -= 1;
-      });
+      streams.add(response);
+      response.once('close', () => streams.delete(response));
       const { after, types } = parsed.value;
       const position = resumed?.ok === true ? resumed.value : (after ?? log.head());
       streamEvents(log, { after: position, types: types === null ? null : new Set(types) }, response);
@@ -85,8 +87,11 @@ export async function startServer(settings: Settings, logger: Logger, runners: R
     url,
     async stop(waitMs) {
       phase = 'stopping';
-      server.close();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const response of streams) response.end();
       server.closeIdleConnections();
+      // Requests under way are answered before the log is let go; each takes a commit, no longer.
+      await Promise.race([closed, systemClock.sleep(answerWaitMs)]);
       await host.stop(waitMs);
       server.closeAllConnections();
     },

@@ -14,7 +14,7 @@ export class DataDirInUse extends Error {
 export type Migrations = readonly string[];
 
 export type OpenOptions = {
-  /** The data directory, or ':memory:'. */
+  /** The data directory; or ':memory:'; or ':scratch:' for a temporary file of SQLite's own, which goes when it is closed. */
   readonly dir: string;
   readonly file: string;
   readonly migrations: Migrations;
@@ -28,9 +28,7 @@ export type OpenOptions = {
  * Throws `DataDirInUse` if another process holds the file.
  */
 export function openDatabase(options: OpenOptions): DatabaseSync {
-  const inMemory = options.dir === ':memory:';
-  if (!inMemory) mkdirSync(options.dir, { recursive: true, mode: 0o700 });
-  const database = new DatabaseSync(inMemory ? ':memory:' : join(options.dir, options.file), { timeout: 0 });
+  const database = new DatabaseSync(locationOf(options), { timeout: 0 });
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE');
     database.exec('PRAGMA journal_mode = WAL');
@@ -45,6 +43,14 @@ export function openDatabase(options: OpenOptions): DatabaseSync {
     throw error;
   }
   return database;
+}
+
+/** SQLite gives a private temporary database to whoever opens the empty name (https://www.sqlite.org/inmemorydb.html#temp_db). */
+function locationOf({ dir, file }: OpenOptions): string {
+  if (dir === ':memory:') return dir;
+  if (dir === ':scratch:') return '';
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  return join(dir, file);
 }
 
 function migrate(database: DatabaseSync, migrations: Migrations): void {

@@ -42,7 +42,8 @@ type Row = Record<string, unknown>;
 export class SqliteReadModels implements ReadModels {
   readonly #database: DatabaseSync;
   readonly #select: StatementSync;
-  readonly #upsert: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #update: StatementSync;
   readonly #addLabel: StatementSync;
   readonly #dropLabel: StatementSync;
   readonly #count: StatementSync;
@@ -55,10 +56,14 @@ export class SqliteReadModels implements ReadModels {
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#select = database.prepare('SELECT stream, version, state FROM views WHERE stream = ?');
-    this.#upsert = database.prepare(
-      `INSERT INTO views (stream, version, id, status, created_at, due_at, target, lane, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (stream) DO UPDATE SET version = excluded.version, status = excluded.status, created_at = excluded.created_at,
-         due_at = excluded.due_at, target = excluded.target, lane = excluded.lane, state = excluded.state`,
+    // Whoever folded from another version than the stored one would count twice or leave something out: neither statement
+    // then changes anything, and the stream is given back.
+    this.#insert = database.prepare(
+      `INSERT INTO views (version, status, created_at, due_at, target, lane, state, id, stream) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO NOTHING`,
+    );
+    this.#update = database.prepare(
+      `UPDATE views SET version = ?, status = ?, created_at = ?, due_at = ?, target = ?, lane = ?, state = ? WHERE stream = ? AND version = ?`,
     );
     this.#addLabel = database.prepare('INSERT INTO labels (name, value, created_at, id) VALUES (?, ?, ?, ?)');
     this.#dropLabel = database.prepare('DELETE FROM labels WHERE name = ? AND value = ? AND created_at = ? AND id = ?');
@@ -94,13 +99,10 @@ export class SqliteReadModels implements ReadModels {
     const minutes = new Map<number, Tally>();
     this.#transaction(() => {
       for (const write of writes) {
-        const stored = Number(this.#select.get(write.after.stream)?.['version'] ?? 0);
-        // Whoever folded from another version than the stored one would count twice or leave something out.
-        if (stored !== (write.before?.version ?? 0)) {
+        if (!this.#writeView(write, counts)) {
           behind.push(write.after.stream);
           continue;
         }
-        this.#writeView(write, counts);
         for (const tally of write.tallies) addTally(minutes, tally);
       }
       for (const [status, difference] of counts) if (difference !== 0) this.#count.run(status, difference);
@@ -112,28 +114,22 @@ export class SqliteReadModels implements ReadModels {
     return behind;
   }
 
-  #writeView({ before, after }: ViewWrite, counts: Map<string, number>): void {
+  #writeView({ before, after }: ViewWrite, counts: Map<string, number>): boolean {
     const { stream, version, state } = after;
     if (state.status === 'missing') throw new Error(`the view of ${stream} would be empty`);
     const facts = factsOf(state);
     const listed = state.status !== 'deleted';
-    const json = JSON.stringify(state);
-    this.#upsert.run(
-      stream,
-      version,
-      state.id,
-      state.status,
-      listed ? state.createdAt : null,
-      facts.wakeAt,
-      facts.target,
-      facts.lane,
-      json,
-    );
+    const created = listed ? state.createdAt : null;
+    const values = [version, state.status, created, facts.wakeAt, facts.target, facts.lane, JSON.stringify(state)] as const;
+    const { changes } =
+      before === null ? this.#insert.run(...values, state.id, stream) : this.#update.run(...values, stream, before.version);
+    if (changes === 0) return false;
     const was = before?.state;
     if (was !== undefined && was.status !== 'missing' && was.status !== 'deleted')
       counts.set(was.status, (counts.get(was.status) ?? 0) - 1);
     if (listed) counts.set(state.status, (counts.get(state.status) ?? 0) + 1);
     this.#writeLabels(was, state);
+    return true;
   }
 
   #writeLabels(was: TaskState | undefined, is: TaskState): void {

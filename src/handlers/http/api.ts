@@ -2,6 +2,8 @@ import middy from '@middy/core';
 import type { Logger } from '../../application/ports.ts';
 import { type HttpEvent, type HttpResponse, json } from './http-types.ts';
 import { type ApiEvent, authentication, bodyReading, problems, routing } from './middleware.ts';
+import { openApiDocument } from './openapi/document.ts';
+import { documentationPage } from './openapi/page.ts';
 import { problem } from './problem.ts';
 import * as tasks from './task-routes.ts';
 
@@ -9,7 +11,8 @@ export type ApiPorts = tasks.TaskRoutePorts & {
   readonly logger: Logger;
   /** SHA-256 digests of the API keys, in base64url; none leaves the API open. */
   readonly keyHashes: readonly string[];
-  /** What /health says beside its status. */
+  readonly version: string;
+  /** What /health says beside its status and version. */
   readonly health: () => Promise<object>;
   /** How far the read models lag behind the log, in milliseconds. */
   readonly feedLagMs: () => Promise<number>;
@@ -33,16 +36,28 @@ export function createApi(ports: ApiPorts): Api {
   return (event) => handler({ ...event }, context) as Promise<HttpResponse>;
 }
 
+let made: object | undefined;
+
+/** Made when it is first asked for: most processes never are. */
+function document(version: string): object {
+  made ??= openApiDocument(version);
+  return made;
+}
+
 async function answer(ports: ApiPorts, event: ApiEvent): Promise<HttpResponse> {
   const { route, method } = event;
   if (route === undefined) throw new Error('a request reached the handler without a route');
   switch (route.name) {
     case 'health':
-      return json(200, { status: 'ok', ...(await ports.health()) });
+      return json(200, { status: 'ok', version: ports.version, ...(await ports.health()) });
     case 'stats':
       return getStats(ports);
     case 'events':
       return problem(501, 'server-sent events are served by the server host; on AWS the event bus tells what happens');
+    case 'openapi':
+      return json(200, document(ports.version));
+    case 'docs':
+      return { statusCode: 200, headers: { 'content-type': 'text/html; charset=utf-8' }, body: documentationPage };
     case 'tasks':
       return method === 'POST' ? tasks.postTask(ports, event) : tasks.listTasks(ports, event);
     case 'batch':

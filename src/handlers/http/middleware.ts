@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
 import type { MiddlewareObj } from '@middy/core';
-import httpJsonBodyParser from '@middy/http-json-body-parser';
 import type { Digest, Logger } from '../../application/ports.ts';
 import { limits } from '../../domain/limits.ts';
 import { isDeeperThan } from './canonical.ts';
@@ -28,17 +27,12 @@ export function problems(logger: Logger): ApiMiddleware {
         request.response = error.response;
         return;
       }
-      const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
-      if (status === 415) request.response = problem(415, 'a body must be JSON, with content-type application/json');
-      else if (status >= 400 && status < 500) request.response = problem(400, 'the body is not well-formed JSON');
-      else {
-        logger.error('a request failed', { path: request.event.path, error: error?.stack ?? String(error) });
-        // SQLite's and DynamoDB's own errors mean that the log could not be reached or written.
-        const busy = error instanceof Error && 'errcode' in error;
-        request.response = busy
-          ? problem(503, 'the log cannot be written just now; nothing was acknowledged', { 'retry-after': '1' })
-          : problem(500, 'something went wrong on our side');
-      }
+      logger.error('a request failed', { path: request.event.path, error: error?.stack ?? String(error) });
+      // SQLite's and DynamoDB's own errors mean that the log could not be reached or written.
+      const busy = error instanceof Error && 'errcode' in error;
+      request.response = busy
+        ? problem(503, 'the log cannot be written just now; nothing was acknowledged', { 'retry-after': '1' })
+        : problem(500, 'something went wrong on our side');
     },
   };
 }
@@ -86,12 +80,16 @@ export function authentication(keyHashes: readonly string[], digest: Digest): Ap
   };
 }
 
-/** Reads the body as its route asks for it: parsed JSON, bytes, or nothing at all. */
+/** `application/json` and every `application/...+json`, whatever the parameters. */
+const jsonContentType = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i;
+
+/**
+ * Reads the body as its route asks for it: parsed JSON, bytes, or nothing at all. Not with middy's parser, which refuses bodies
+ * that hold a member called `__proto__` anywhere: here it is data, an own property as JSON.parse makes it, and what checks input expects it.
+ */
 export function bodyReading(): ApiMiddleware {
-  const parser = httpJsonBodyParser();
   return {
-    before: (request) => {
-      const { event } = request;
+    before: ({ event }) => {
       const body = typeof event.body === 'string' ? event.body : '';
       const rule = event.rule?.body ?? 'none';
       if (rule === 'bytes') {
@@ -103,14 +101,24 @@ export function bodyReading(): ApiMiddleware {
         return;
       }
       if (body === '') throw new ProblemError(problem(400, 'a JSON body is required'));
+      if (!jsonContentType.test(event.headers['content-type'] ?? '')) {
+        throw new ProblemError(problem(415, 'a body must be JSON, with content-type application/json'));
+      }
       const bytes = event.isBase64Encoded === true ? Buffer.from(body, 'base64') : null;
       if (bytes !== null && !isUtf8(bytes)) throw new ProblemError(problem(400, 'the body is not UTF-8'));
       const text = bytes === null ? body : bytes.toString('utf8');
       if (isDeeperThan(text, limits.jsonDepth)) {
         throw new ProblemError(problem(400, `the body is nested deeper than ${limits.jsonDepth} levels`));
       }
-      Object.assign(event, { body: text, isBase64Encoded: false });
-      parser.before?.(request as never);
+      event.body = parsedJson(text);
     },
   };
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ProblemError(problem(400, 'the body is not well-formed JSON'));
+  }
 }

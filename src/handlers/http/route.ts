@@ -1,6 +1,6 @@
 /** A path of the API, read from its end, so that ids may contain slashes. */
 export type Route =
-  | { readonly name: 'health' | 'stats' | 'events' | 'tasks' | 'batch' }
+  | { readonly name: 'health' | 'stats' | 'events' | 'openapi' | 'docs' | 'tasks' | 'batch' }
   | { readonly name: 'task' | TaskAction; readonly id: string }
   | { readonly name: 'answer' | 'answer-fail' | 'answer-heartbeat'; readonly id: string; readonly token: string };
 
@@ -12,6 +12,8 @@ const fixedPaths = new Map<string, Route>([
   ['/health', { name: 'health' }],
   ['/stats', { name: 'stats' }],
   ['/events', { name: 'events' }],
+  ['/openapi.json', { name: 'openapi' }],
+  ['/docs', { name: 'docs' }],
   ['/tasks', { name: 'tasks' }],
 ]);
 
@@ -23,14 +25,15 @@ export function findRoute(path: string, method: string): Route | null {
   const rest = path.slice('/tasks/'.length);
   if (rest === '') return null;
   if (rest === 'batch' && method === 'POST') return { name: 'batch' };
+  // Before the answers of targets: in `/tasks/x/callback/run` it is the task `x/callback` that is run, as no token reads so.
+  for (const action of taskActions) {
+    const ending = action === 'history' ? '/events' : `/${action}`;
+    if (rest.length > ending.length && rest.endsWith(ending)) return { name: action, id: rest.slice(0, -ending.length) };
+  }
   const answer = answerPath.exec(rest);
   if (answer !== null) {
     const [, id = '', token = '', ending] = answer;
     return { name: ending === undefined ? 'answer' : ending === 'fail' ? 'answer-fail' : 'answer-heartbeat', id, token };
-  }
-  for (const action of taskActions) {
-    const ending = action === 'history' ? '/events' : `/${action}`;
-    if (rest.length > ending.length && rest.endsWith(ending)) return { name: action, id: rest.slice(0, -ending.length) };
   }
   return { name: 'task', id: rest };
 }
@@ -42,13 +45,16 @@ export type MethodRule = { readonly body: BodyRule; readonly open?: boolean };
 const json: MethodRule = { body: 'json' };
 const optional: MethodRule = { body: 'optional-json' };
 const none: MethodRule = { body: 'none' };
+const openRead: MethodRule = { body: 'none', open: true };
 const openBytes: MethodRule = { body: 'bytes', open: true };
 
 /** The methods of each route. `open` ones need no API key: their token, or their harmlessness, is enough. */
 export const methodRules: Readonly<Record<Route['name'], Readonly<Record<string, MethodRule>>>> = {
-  health: { GET: { body: 'none', open: true } },
+  health: { GET: openRead },
   stats: { GET: none },
   events: { GET: none },
+  openapi: { GET: openRead },
+  docs: { GET: openRead },
   tasks: { GET: none, POST: json },
   batch: { POST: json },
   task: { GET: none, PATCH: json, DELETE: none },
