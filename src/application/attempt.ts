@@ -43,22 +43,34 @@ async function perform(ports: AttemptPorts, stream: string, loaded: LoadedTask, 
   const { definition, body } = state;
   const { action } = definition;
   const bytes = body === null ? emptyBody(action) : await ports.store.body(stream, loaded, body);
+  // The lease was reckoned from the moment of the start, so its parts give the end of the start window back.
+  const beginBefore = { wall: state.leaseUntil - definition.timeoutMs - limits.leaseMarginMs, monotonic: monotonicEnd };
   if (action.kind === 'http') {
     const request = attemptRequest(state, action, bytes, ports.clock.now(), ports.outgoing);
     const outcome = await ports.caller.call({
       ...request,
       timeoutMs: definition.timeoutMs,
-      // The lease was reckoned from the moment of the start, so its parts give the end of the start window back.
-      beginBefore: { wall: state.leaseUntil - definition.timeoutMs - limits.leaseMarginMs, monotonic: monotonicEnd },
+      beginBefore,
       signal: ports.stopping,
     });
     return judge(outcome, { strategy: definition.strategy, now: ports.clock.now() });
   }
   const value: unknown = bytes === null ? {} : JSON.parse(new TextDecoder().decode(bytes));
-  if (action.kind === 'runner') return runRunner(ports, state, action.name, value);
+  if (action.kind === 'runner') {
+    // The caller looks at its clocks itself; nobody looks for code that runs here, and its lease may be over as well.
+    if (ports.clock.now() >= beginBefore.wall || ports.clock.monotonic() >= beginBefore.monotonic) return startedTooLate;
+    return runRunner(ports, state, action.name, value);
+  }
   const emitted = { detailType: action.detailType, detail: value };
   return { type: 'succeed', ...jsonResult({}, 0), emitted };
 }
+
+const startedTooLate: Verdict = {
+  type: 'fail',
+  error: { kind: 'interrupted', message: 'the start of this attempt took too long, so it was not made' },
+  retryable: true,
+  retryAfterMs: null,
+};
 
 /** An empty body is not stored, but it is still one: it is sent with its content type. */
 function emptyBody(action: Action): Uint8Array | null {
@@ -75,8 +87,9 @@ async function record(ports: AttemptPorts, stream: string, running: LoadedTask, 
   const request = { stream, body, command: (now: number) => commandOf(verdict, { startedVersion, now, random }) };
   for (const delayMs of [...recordDelaysMs, null]) {
     try {
-      await execute(ports, { ...request, startFrom: delayMs === recordDelaysMs[0] ? running : undefined });
-      return;
+      const recorded = await execute(ports, { ...request, startFrom: delayMs === recordDelaysMs[0] ? running : undefined });
+      if (recorded.outcome === 'done' || recorded.refusal.reason !== 'contended') return;
+      throw new Error('the task was changed by others all the time');
     } catch (error) {
       ports.logger.error('an outcome could not be recorded', { stream, startedVersion, error: String(error), retryInMs: delayMs });
       if (delayMs === null) return;

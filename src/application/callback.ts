@@ -28,7 +28,12 @@ export async function deliverCallback(ports: CallbackPorts, stream: string, load
   if (ports.underWay.has(key)) return;
   ports.underWay.add(key);
   try {
-    await tryOnce(ports, stream, loaded, ended, { outcomeVersion, attempt: attempt + 1 });
+    // The look that brought us here may be a second old, and a twin may have told it meanwhile.
+    const fresh = await ports.store.load(stream);
+    const still = endedOf(fresh.state);
+    if (still?.callback.status !== 'pending' || still.callback.outcomeVersion !== outcomeVersion || still.callback.attempt !== attempt)
+      return;
+    await tryOnce(ports, stream, fresh, still, { outcomeVersion, attempt: attempt + 1 });
   } finally {
     ports.underWay.delete(key);
   }
@@ -41,12 +46,23 @@ async function tryOnce(
   ended: Finished,
   of: { readonly outcomeVersion: number; readonly attempt: number },
 ): Promise<void> {
-  const outcome = await call(ports, stream, loaded, ended);
-  const verdict = judgeCallback(outcome, ports.clock.now());
-  // Our own stop is not the receiver's answer: the next host makes the same try.
-  if (outcome.kind === 'interrupted') return;
+  const outcome = await tell(ports, stream, loaded, ended);
+  if (outcome === null) return;
   const random = ports.random.next();
-  await execute(ports, { stream, command: (now) => ({ type: 'record-callback', now, random, ...of, outcome: verdict }) });
+  await execute(ports, { stream, command: (now) => ({ type: 'record-callback', now, random, ...of, outcome }) });
+}
+
+async function tell(ports: CallbackPorts, stream: string, loaded: LoadedTask, ended: Finished): Promise<CallbackVerdict | null> {
+  try {
+    const outcome = await call(ports, stream, loaded, ended);
+    // Our own stop is not the receiver's answer: the next host makes the same try.
+    return outcome.kind === 'interrupted' ? null : judgeCallback(outcome, ports.clock.now());
+  } catch (error) {
+    // As with an attempt, what goes wrong on our side counts as a try; otherwise it would be made again for ever.
+    const message = `the callback could not be made: ${error instanceof Error ? error.message : String(error)}`;
+    ports.logger.error(message, { stream });
+    return { delivered: false, error: { kind: 'interrupted', message }, retryable: true, retryAfterMs: null };
+  }
 }
 
 async function call(ports: CallbackPorts, stream: string, loaded: LoadedTask, ended: Finished): Promise<HttpOutcome> {

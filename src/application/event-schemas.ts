@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Recorded } from '../domain/decision.ts';
 import type { TaskEvent } from '../domain/task/events.ts';
+import type { Facts } from '../domain/task/state.ts';
 import type { StoredEvent } from './ports.ts';
 
 /** The shape in which today's code writes events. A changed shape gets the next number and an upcaster from this one. */
@@ -94,6 +95,21 @@ export const taskEventSchemas = {
   Erased: z.object({}),
 } as const satisfies Record<TaskEvent['type'], z.ZodType>;
 
+const statuses = ['missing', 'scheduled', 'running', 'waiting', 'succeeded', 'failed', 'cancelled', 'deleted'] as const;
+
+/** The small facts beside the data: the timing path acts on them without another look. */
+const facts = z.object({
+  status: z.enum(statuses),
+  wakeAt: time.nullable(),
+  run: count,
+  attempt: count,
+  labels,
+  origin: origin.nullable(),
+  callback: z.boolean(),
+  lane: z.enum(['short', 'long']),
+  target: z.string().nullable(),
+}) satisfies z.ZodType<Facts>;
+
 function isTaskEventType(type: string): type is TaskEvent['type'] {
   return Object.hasOwn(taskEventSchemas, type);
 }
@@ -105,6 +121,8 @@ export function parseStoredEvent(event: StoredEvent): StoredEvent {
   if (event.schemaVersion !== eventSchemaVersion) throw new Error(`${at} has the unknown schema version ${event.schemaVersion}`);
   const parsed = taskEventSchemas[event.type].safeParse(event.data);
   if (!parsed.success) throw new Error(`${at} (${event.type}) does not read: ${z.prettifyError(parsed.error)}`);
+  const known = facts.safeParse(event.facts);
+  if (!known.success) throw new Error(`the facts of ${at} (${event.type}) do not read: ${z.prettifyError(known.error)}`);
   return { ...event, data: parsed.data };
 }
 

@@ -16,8 +16,10 @@ export function readMoment(text: string, now: number): number | null {
 export function readRetryAfter(value: string | undefined, now: number): number | null {
   if (value === undefined) return null;
   const trimmed = value.trim();
-  if (/^\d{1,10}(?:\.\d{1,3})?$/.test(trimmed)) return Math.round(Number(trimmed) * 1_000);
+  // As many digits as a target cares to send: whatever is too long a pause is cut by the policy.
+  if (/^\d+(?:\.\d{1,3})?$/.test(trimmed)) return Math.round(Number(trimmed) * 1_000);
   if (!/^[A-Za-z]{3,9},? /.test(trimmed)) return null;
-  const date = Date.parse(trimmed);
+  // The oldest form, asctime, ends in its year and is in GMT without saying so (RFC 9110, 5.6.7).
+  const date = Date.parse(/ \d{4}$/.test(trimmed) ? `${trimmed} GMT` : trimmed);
   return Number.isNaN(date) ? null : Math.max(0, date - now);
 }

@@ -104,12 +104,17 @@ function bodyOrQuery(action: HttpAction, bytes: Uint8Array | null): { readonly u
   return { url: withQuery(action.url, Object.entries(value)), body: null };
 }
 
-/** Lists become repeated parameters, objects their JSON, null an empty value. */
+/**
+ * Lists become repeated parameters, objects their JSON, null an empty value. They follow the query that the address has, which is
+ * left as it is written: it may be signed, and a parser's way of writing it down is not the only one.
+ */
 function withQuery(url: string, entries: readonly (readonly [string, unknown])[]): string {
   const target = new URL(url);
+  const added = new URLSearchParams();
   for (const [name, value] of entries) {
-    for (const item of Array.isArray(value) ? value : [value]) target.searchParams.append(name, asText(item));
+    for (const item of Array.isArray(value) ? value : [value]) added.append(name, asText(item));
   }
+  if (added.size > 0) target.search = target.search === '' ? added.toString() : `${target.search}&${added}`;
   return target.href;
 }
 

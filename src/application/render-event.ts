@@ -111,7 +111,8 @@ function isShown(body: Uint8Array | undefined): body is Uint8Array {
 }
 
 function renderBodied(action: Action, body: Uint8Array | undefined): object {
-  if (action.body === null || isShown(body)) return renderAction(action, body, false);
+  // An empty body has no bytes that could lie beside its event.
+  if (action.body === null || action.body.bytes === 0 || isShown(body)) return renderAction(action, body, false);
   return { ...renderAction(action, undefined, true), bodyOmitted: true };
 }
 

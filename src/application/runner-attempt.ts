@@ -8,6 +8,11 @@ function failed(kind: 'runner' | 'timeout' | 'interrupted' | 'rejected', message
   return { type: 'fail', error: { kind, message: message.slice(0, limits.errorMessageBytes) }, retryable, retryAfterMs: null };
 }
 
+/** What is emitted as the log keeps it; throws, as a fault of the runner, if it cannot be written as JSON. */
+function jsonSafe(emit: { readonly detailType: string; readonly detail: unknown }) {
+  return { detailType: emit.detailType, detail: JSON.parse(JSON.stringify(emit.detail ?? {})) as unknown };
+}
+
 /** Runs registered code as an attempt, under the attempt's deadline. The code hears of the deadline through its signal. */
 export async function runRunner(ports: AttemptPorts, state: Running, name: string, params: unknown): Promise<Verdict> {
   const runner = ports.runners.get(name);
@@ -26,12 +31,14 @@ export async function runRunner(ports: AttemptPorts, state: Running, name: strin
     if (stopping.aborted) return failed('interrupted', 'the host stopped during the attempt', true);
     return failed('timeout', `the runner did not end within ${state.definition.timeoutMs} ms`, true);
   });
-  const work = runner
-    .run(parsed.value, { taskId: state.id, run: state.run, attempt: state.attempt, signal, clock, random, logger })
+  const context = { taskId: state.id, run: state.run, attempt: state.attempt, signal, clock, random, logger };
+  // Code that throws before it promises anything has failed like any other.
+  const work = Promise.resolve()
+    .then(() => runner.run(parsed.value, context))
     .then((outcome): Verdict => {
       if (outcome.completed) {
         const ended = jsonResult(outcome.result, Math.round(clock.monotonic() - begun));
-        return { type: 'succeed', ...ended, ...(outcome.emit === undefined ? {} : { emitted: outcome.emit }) };
+        return { type: 'succeed', ...ended, ...(outcome.emit === undefined ? {} : { emitted: jsonSafe(outcome.emit) }) };
       }
       const body = outcome.params === undefined ? null : new TextEncoder().encode(JSON.stringify(outcome.params));
       if (body !== null && body.length > limits.bodyBytes)

@@ -20,7 +20,11 @@ export function taskIdOf(stream: string): string {
 export type LoadedTask = { readonly state: TaskState; readonly bodies: ReadonlyMap<number, Uint8Array> };
 
 export type TaskStore = {
-  load(stream: string): Promise<LoadedTask>;
+  /**
+   * The folded stream. Whoever has heard of a version asks for at least that one: the feed tells of an event as soon as it is
+   * committed, which may be before its append has come back here.
+   */
+  load(stream: string, atLeastVersion?: number): Promise<LoadedTask>;
   /** Appends one event decided against `loaded`; the outcome carries the state after it. `conflict`: load again and decide anew. */
   append(
     stream: string,
@@ -61,9 +65,9 @@ export function createTaskStore({ log, ids, cacheEntries }: TaskStoreOptions): T
     }
   }
 
-  async function load(stream: string): Promise<LoadedTask> {
+  async function load(stream: string, atLeastVersion = 0): Promise<LoadedTask> {
     const held = cache.get(stream);
-    if (held !== undefined) return held;
+    if (held !== undefined && held.state.version >= atLeastVersion) return held;
     const { snapshot, events } = await log.load(stream, snapshotSchemaVersion);
     const base = snapshot === null ? initialTask : (JSON.parse(snapshot.state) as TaskState);
     const state = fold(base, events.map(taskEvent));
@@ -84,12 +88,19 @@ export function createTaskStore({ log, ids, cacheEntries }: TaskStoreOptions): T
       const recorded = { ...event, ...envelope };
       const state = evolve(before, recorded);
       const stored: StoredEvent = { ...recorded, facts: factsOf(state), ...(body === undefined ? {} : { body }) };
-      const outcome = await log.append(stored, snapshotOf(state));
+      const outcome = await log.append(stored, snapshotOf(state)).catch((error: unknown) => {
+        // Whether it was written is unknown, and so whether what is cached is still the newest.
+        cache.delete(stream);
+        throw error;
+      });
       if (outcome === 'conflict') {
         cache.delete(stream);
         return { outcome, loaded };
       }
-      const after = { state, bodies: bodiesOf(state, [...carried(loaded), stored]) };
+      const after = {
+        state,
+        bodies: loaded.bodies.size === 0 && body === undefined ? noBodies : bodiesOf(state, [...carried(loaded), stored]),
+      };
       remember(stream, after);
       return { outcome, loaded: after };
     },

@@ -17,17 +17,18 @@ export type WakePorts = AttemptPorts & {
  */
 export async function handleWake(ports: WakePorts, wake: Wake): Promise<void> {
   const { clock, store } = ports;
-  const loaded = await store.load(wake.stream);
+  const loaded = await store.load(wake.stream, wake.version);
   const { state } = loaded;
   const dueAt = wakeAt(state);
   if (dueAt === null) return;
-  const early = dueAt - clock.now();
-  if (early > limits.wakeEarlyMs) {
-    if (wake.version === state.version) await ports.wakes.send([{ ...wake, dueAt }]);
-    return;
+  // A timer may fire within the millisecond before its time, and the clock may be set meanwhile: it is asked again.
+  for (let early = dueAt - clock.now(); early > 0; early = dueAt - clock.now()) {
+    if (early > limits.wakeEarlyMs) {
+      if (wake.version === state.version) await ports.wakes.send([{ ...wake, dueAt }]);
+      return;
+    }
+    await clock.sleep(early);
   }
-  // A timer may fire within the millisecond before its time, so the clock is asked again.
-  while (clock.now() < dueAt) await clock.sleep(dueAt - clock.now());
   switch (state.status) {
     case 'scheduled':
       return attemptTask(ports, wake.stream, loaded);

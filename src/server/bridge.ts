@@ -22,40 +22,50 @@ const bufferedBytes = 256 * 1_024 * 1_024;
 const discardMs = 2_000;
 const discardBytes = 128 * 1_024 * 1_024;
 
-const tooLarge = problem(413, `a request may have at most ${limits.requestBytes} bytes`, { connection: 'close' });
-const flooded = problem(503, 'too many large requests at once', { 'retry-after': '1', connection: 'close' });
+const tooLarge = problem(413, `a request may have at most ${limits.requestBytes} bytes`);
+const noHost = problem(400, 'a Host header is required');
+const unknownExpectation = problem(417, 'only 100-continue can be expected');
+const flooded = problem(503, 'too many large requests at once', { 'retry-after': '1' });
+
+/** Connections that have been told that they end: what else arrives there is not carried out (RFC 9112, section 9.6). */
+const ending = new WeakSet<Socket>();
 
 /** Puts `node:http` in front of the handlers that Lambda runs behind API Gateway, and bounds what a client may do to the process. */
 export function createBridge(options: BridgeOptions): Server {
   let buffered = 0;
   const server = createServer(
-    { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 65_000, connectionsCheckingInterval: 1_000, noDelay: true },
-    (request, response) => {
-      const refused = options.admit(request);
-      if (refused !== null) {
-        refuse(request, response, refused);
-        return;
-      }
-      readBody(request, response);
+    {
+      headersTimeout: 10_000,
+      requestTimeout: 60_000,
+      keepAliveTimeout: 65_000,
+      connectionsCheckingInterval: 1_000,
+      noDelay: true,
+      // Asked for below: Node's own refusal has no body.
+      requireHostHeader: false,
     },
+    (request, response) => begin(request, response, false),
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerBrokenRequest(error, socket));
   // A client that wants to be told first whether its body is welcome hears so from its length alone.
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    const refused = Number(request.headers['content-length'] ?? 0) > limits.requestBytes ? tooLarge : options.admit(request);
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => begin(request, response, true));
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => refuse(request, response, unknownExpectation));
+
+  function begin(request: IncomingMessage, response: ServerResponse, asksFirst: boolean): void {
+    if (ending.has(request.socket)) return;
+    const refused = request.headers.host === undefined && request.httpVersion === '1.1' ? noHost : options.admit(request);
     if (refused !== null) {
       refuse(request, response, refused);
       return;
     }
-    response.writeContinue();
-    readBody(request, response);
-  });
-
-  function readBody(request: IncomingMessage, response: ServerResponse): void {
     if (Number(request.headers['content-length'] ?? 0) > limits.requestBytes) {
       refuse(request, response, tooLarge);
       return;
     }
+    if (asksFirst) response.writeContinue();
+    readBody(request, response);
+  }
+
+  function readBody(request: IncomingMessage, response: ServerResponse): void {
     const chunks: Buffer[] = [];
     let bytes = 0;
     let done = false;
@@ -104,25 +114,36 @@ export function createBridge(options: BridgeOptions): Server {
   return server;
 }
 
-/** Answers at once and reads the rest of the request into nothing, within bounds. */
-function refuse(request: IncomingMessage, response: ServerResponse, answer: HttpResponse): void {
-  send(request, response, { ...answer, headers: { ...answer.headers, connection: 'close' } });
-  let discarded = 0;
+/**
+ * Answers at once and reads the rest of the request into nothing, within bounds. The connection is closed only after that: closing
+ * one with unread bytes resets it, and a client that is still writing then never sees the answer.
+ */
+function refuse(request: IncomingMessage, response: ServerResponse, { statusCode, headers, body }: HttpResponse): void {
+  if (response.destroyed || ending.has(request.socket)) return;
+  ending.add(request.socket);
+  const bytes = Buffer.from(body, 'utf8');
+  response.writeHead(statusCode, { ...headers, ...fixedHeaders, connection: 'close', 'content-length': bytes.length });
+  if (request.method === 'HEAD') response.flushHeaders();
+  else response.write(bytes);
   const end = setTimeout(() => request.destroy(), discardMs);
+  let discarded = 0;
   request.removeAllListeners('data');
   request.on('data', (chunk: Buffer) => {
     discarded += chunk.length;
     if (discarded > discardBytes) request.destroy();
   });
+  request.once('end', () => response.end());
   request.once('close', () => clearTimeout(end));
   request.resume();
 }
+
+const fixedHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
 
 function send(request: IncomingMessage, response: ServerResponse, { statusCode, headers, body }: HttpResponse): void {
   if (response.destroyed) return;
   const bytes = Buffer.from(body, 'utf8');
   const length: Record<string, number> = statusCode === 204 ? {} : { 'content-length': bytes.length };
-  response.writeHead(statusCode, { ...headers, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...length });
+  response.writeHead(statusCode, { ...headers, ...fixedHeaders, ...length });
   response.end(request.method === 'HEAD' || statusCode === 204 ? undefined : bytes);
 }
 

@@ -23,8 +23,11 @@ export class DueHeap {
     return this.#horizon;
   }
 
+  /** What lies beyond a new horizon is let go: it would take the room of nearer wakes that are missing. */
   set horizon(dueAt: number) {
     this.#horizon = dueAt;
+    const kept = [...this.#newest.values()].filter((wake) => wake.dueAt <= dueAt);
+    if (kept.length < this.#newest.size) this.#keep(kept);
   }
 
   has(stream: string): boolean {
@@ -68,10 +71,14 @@ export class DueHeap {
   #shed(): void {
     const sorted = [...this.#newest.values()].sort((left, right) => left.dueAt - right.dueAt);
     const kept = sorted.slice(0, Math.ceil(this.#capacity / 2));
-    this.#newest.clear();
-    for (const wake of kept) this.#newest.set(wake.stream, wake);
-    this.#heap = kept;
+    this.#keep(kept);
     this.#horizon = kept.at(-1)?.dueAt ?? this.#horizon;
+  }
+
+  #keep(wakes: Wake[]): void {
+    this.#newest.clear();
+    for (const wake of wakes) this.#newest.set(wake.stream, wake);
+    this.#rebuild(wakes);
   }
 
   /** An ascending array is a heap already. */

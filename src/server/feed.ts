@@ -23,6 +23,8 @@ export class Feed {
   #running: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
   #unsubscribe: (() => void) | undefined;
+  #endPause: (() => void) | undefined;
+  #stopping = false;
   #stopped = false;
 
   constructor(options: FeedOptions) {
@@ -48,16 +50,19 @@ export class Feed {
     }
   }
 
+  /** Hands over what is in the log, but does not wait for a handler that fails: its records are there at the next start. */
   async stop(): Promise<void> {
     this.#unsubscribe?.();
+    this.#stopping = true;
     clearTimeout(this.#timer);
-    await this.catchUp().catch(() => undefined);
-    this.#stopped = true;
+    this.#endPause?.();
     await this.#running;
+    await this.catchUp();
+    this.#stopped = true;
   }
 
   #ring(): void {
-    if (this.#running !== null || this.#timer !== undefined || this.#stopped) return;
+    if (this.#running !== null || this.#timer !== undefined || this.#stopping) return;
     if (this.#options.gatherMs === 0) {
       this.#running = this.#run();
       return;
@@ -69,31 +74,40 @@ export class Feed {
   }
 
   async #run(): Promise<void> {
-    const { log, batch, handle, logger, name } = this.#options;
+    const { log, logger, name } = this.#options;
     try {
-      // Leave the commit that rang before anything is handled.
-      await Promise.resolve();
-      for (let records = log.readAll(this.#position, batch); records.length > 0; records = log.readAll(this.#position, batch)) {
-        const position = records.at(-1)?.position ?? this.#position;
-        await handle(records, position);
-        this.#position = position;
-        if (this.#stopped) break;
-        if (records.length === batch) await new Promise<void>((resolve) => setImmediate(resolve));
-      }
+      // Whoever appended hears of the commit first, so that what is acted upon here is in memory already.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      await this.#handleAll();
     } catch (error) {
       logger.error(`the feed ${name} could not go on and tries again`, { position: this.#position, error: String(error) });
-      this.#running = null;
-      if (!this.#stopped) {
-        await new Promise<void>((resolve) => {
-          this.#timer = setTimeout(resolve, retryAfterMs);
-        });
-        this.#timer = undefined;
-        this.#ring();
-      }
-      return;
+      if (this.#stopping) this.#stopped = true;
+      else await this.#pause();
     }
     this.#running = null;
     // A commit may have rung between the last look and here.
-    if (!this.#stopped && log.head() > this.#position) this.#ring();
+    if (log.head() > this.#position) this.#ring();
+  }
+
+  async #handleAll(): Promise<void> {
+    const { log, batch, handle } = this.#options;
+    for (let records = log.readAll(this.#position, batch); records.length > 0; records = log.readAll(this.#position, batch)) {
+      const position = records.at(-1)?.position ?? this.#position;
+      await handle(records, position);
+      this.#position = position;
+      if (records.length === batch) await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Waits before the next try; a stop ends the wait. */
+  async #pause(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, retryAfterMs);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#endPause = undefined;
   }
 }

@@ -28,7 +28,7 @@ import { version } from './version.ts';
 const cachedStreams = 16_384;
 const heldWakes = 100_000;
 const waitingPerTarget = 10_000;
-const projectBatch = 1_000;
+const projectBatch = 2_000;
 const dispatchBatch = 1_000;
 /** Reads of lists may lag this much; in return a task that comes and goes within it is written once. */
 const projectGatherMs = 100;
@@ -107,7 +107,7 @@ export async function createHost(settings: Settings, logger: Logger, runners: Ru
   async function runJob({ kind, wake }: Job): Promise<void> {
     try {
       if (kind === 'wake') await handleWake(ports, wake);
-      else await deliverCallback(ports, wake.stream, await store.load(wake.stream), true);
+      else await deliverCallback(ports, wake.stream, await store.load(wake.stream, wake.version), true);
     } catch (error) {
       logger.error('a wake could not be handled; the sweep looks again', { stream: wake.stream, error: String(error) });
     }

@@ -10,7 +10,6 @@ async function main(): Promise<void> {
   const settings = readSettings(process.env);
   const logger = createLogger(settings.logLevel);
   const server = await startServer(settings, logger, runners);
-  console.log(`Errand is listening on ${server.url}`);
 
   let stopping = false;
   const stop = (): void => {
@@ -27,6 +26,8 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // Last: whoever reads this line may send a signal at once.
+  console.log(`Errand is listening on ${server.url}`);
 }
 
 main().catch((error: unknown) => {

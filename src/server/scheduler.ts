@@ -64,6 +64,7 @@ export class Scheduler implements WakeQueue {
   /** Loads what is due within the horizon and keeps it loaded. */
   async start(): Promise<void> {
     await this.#sweep();
+    if (this.#stopped) return;
     this.#sweeper = setInterval(() => void this.#guard('sweep', () => this.#sweep()), sweepEveryMs);
   }
 
@@ -98,12 +99,14 @@ export class Scheduler implements WakeQueue {
   }
 
   #arm(): void {
-    const next = this.#heap.next();
+    const now = this.#options.clock.now();
+    // A heap that let wakes go and has run empty is looked at again as well: more is to be loaded.
+    const next = this.#heap.next() ?? (this.#heap.horizon < Number.POSITIVE_INFINITY ? now + longestSleepMs : null);
     if (next === null || this.#stopped) return;
     if (this.#timer !== undefined && this.#armedFor <= next) return;
     clearTimeout(this.#timer);
     this.#armedFor = next;
-    const delay = Math.min(longestSleepMs, Math.max(0, next - this.#options.clock.now()));
+    const delay = Math.min(longestSleepMs, Math.max(0, next - now));
     this.#timer = setTimeout(() => this.#fire(), delay);
   }
 
@@ -113,28 +116,39 @@ export class Scheduler implements WakeQueue {
     if (this.#stopped) return;
     const now = this.#options.clock.now();
     for (let wake = this.#heap.takeDue(now); wake !== null; wake = this.#heap.takeDue(now)) this.#slots.offer({ kind: 'wake', wake });
-    if (this.#heap.horizon < Number.POSITIVE_INFINITY && this.#heap.size < this.#options.capacity / 4) {
-      void this.#guard('extend', () => this.#extend());
-    }
+    if (this.#heap.horizon < Number.POSITIVE_INFINITY && this.#hasRoom()) void this.#guard('extend', () => this.#extend());
     this.#arm();
   }
 
-  /** The heap let its later half go and has room again: load on from where it was cut. */
+  #hasRoom(): boolean {
+    return this.#heap.size < this.#options.capacity / 4;
+  }
+
+  /**
+   * The heap let its later half go and has room again: load on from where it was cut. What is due already goes to the slots
+   * and leaves the room as it is, so page after page is read until the heap holds enough or the index has no more.
+   */
   async #extend(): Promise<void> {
     if (this.#extending) return;
     this.#extending = true;
+    const limit = Math.max(1, Math.floor(this.#options.capacity / 2));
+    const until = this.#options.clock.now() + limits.wakeHorizonMs;
+    const after = this.#heap.horizon - 1;
+    let reached = this.#heap.horizon;
+    let cursor: Wake | undefined;
+    // From here on new wakes are taken whatever their time; older ones are in the due index, which is read next.
+    this.#heap.horizon = Number.POSITIVE_INFINITY;
     try {
-      const from = this.#heap.horizon;
-      // From here on new wakes are taken whatever their time; older ones are in the due index, which is read next.
-      this.#heap.horizon = Number.POSITIVE_INFINITY;
-      const limit = Math.floor(this.#options.capacity / 2);
-      const until = this.#options.clock.now() + limits.wakeHorizonMs;
-      const rows = await this.#options.loadDue({ after: from - 1, until, limit });
-      const last = rows.at(-1);
-      if (rows.length === limit && last !== undefined) this.#heap.horizon = Math.min(this.#heap.horizon, last.dueAt);
-      await this.send(rows);
+      do {
+        const rows = await this.#options.loadDue({ after, until, limit, ...(cursor === undefined ? {} : { cursor }) });
+        await this.send(rows.filter((row) => !this.#slots.has(row.stream)));
+        cursor = rows.length < limit ? undefined : rows.at(-1);
+        reached = cursor?.dueAt ?? Number.POSITIVE_INFINITY;
+      } while (cursor !== undefined && this.#hasRoom() && !this.#stopped);
     } finally {
+      this.#heap.horizon = Math.min(this.#heap.horizon, reached);
       this.#extending = false;
+      this.#arm();
     }
   }
 
@@ -156,7 +170,9 @@ export class Scheduler implements WakeQueue {
   async #sweep(): Promise<void> {
     const now = this.#options.clock.now();
     const until = now + limits.wakeHorizonMs;
-    if (this.#heap.horizon === Number.POSITIVE_INFINITY) await this.#loadStrip(this.#loadedUntil, until);
+    // After the clock was set back the last strip ends too late: what was appended since then may lie before its end.
+    const from = until < this.#loadedUntil ? until - sweepEveryMs : this.#loadedUntil;
+    if (this.#heap.horizon === Number.POSITIVE_INFINITY) await this.#loadStrip(from, until);
     this.#loadedUntil = until;
     await this.#heal(now - overdueMs);
   }

@@ -4,7 +4,7 @@ import { systemClock } from '../adapters/system-clock.ts';
 import type { Logger } from '../application/ports.ts';
 import type { Runners } from '../application/runner.ts';
 import { parseStreamQuery, readPosition } from '../handlers/http/input/list-query.ts';
-import { inputProblem } from '../handlers/http/problem.ts';
+import { inputProblem, problem } from '../handlers/http/problem.ts';
 import { type AdmissionOptions, createAdmission } from './admission.ts';
 import { createBridge } from './bridge.ts';
 import { streamEvents } from './event-stream.ts';
@@ -62,7 +62,8 @@ export async function startServer(settings: Settings, logger: Logger, runners: R
         return true;
       }
       if (streams.size >= streamsAtOnce) {
-        response.writeHead(503, { 'retry-after': '5' }).end();
+        const { statusCode, headers, body } = problem(503, 'too many clients listen to events already', { 'retry-after': '5' });
+        response.writeHead(statusCode, headers).end(body);
         return true;
       }
       streams.add(response);

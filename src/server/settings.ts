@@ -30,10 +30,12 @@ function wholeNumber(min: number, max: number) {
     .refine((value) => value >= min && value <= max, message);
 }
 
+const defaultDataDir = '.errand';
+
 const schema = z.object({
   PORT: wholeNumber(0, 65_535).default(4747),
   HOST: z.string().default('127.0.0.1'),
-  ERRAND_DATA_DIR: z.string().default('.errand'),
+  ERRAND_DATA_DIR: z.string().default(defaultDataDir),
   ERRAND_API_KEYS: z.string().default(''),
   ERRAND_EGRESS: z.enum(['any', 'public'], 'must be "any" or "public"').optional(),
   ERRAND_SIGNING_SECRET: z.string().optional(),
@@ -46,6 +48,13 @@ const schema = z.object({
   ERRAND_CONCURRENCY: wholeNumber(1, 100_000).default(1_024),
   ERRAND_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent'], 'must be debug, info, warn, error or silent').default('info'),
 });
+
+/** The data directory alone, for commands to which nothing else matters. They need one that is kept. */
+export function readDataDir(environment: Readonly<Record<string, string | undefined>>): string {
+  const dataDir = environment['ERRAND_DATA_DIR'] || defaultDataDir;
+  if (dataDir === ':memory:') throw new InvalidSetting('ERRAND_DATA_DIR is ":memory:", which keeps nothing');
+  return dataDir;
+}
 
 /** Reads the environment once. An empty variable counts as absent. Throws `InvalidSetting` naming the variable. */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {

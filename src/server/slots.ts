@@ -36,7 +36,7 @@ export class Slots {
   #underWay = 0;
   #waiting = 0;
   #stopped = false;
-  #idle: (() => void) | null = null;
+  #idle: PromiseWithResolvers<void> | undefined;
 
   constructor(options: SlotOptions) {
     this.#options = options;
@@ -87,9 +87,8 @@ export class Slots {
   async stop(): Promise<void> {
     this.#stopped = true;
     if (this.#underWay === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#idle = resolve;
-    });
+    this.#idle ??= Promise.withResolvers<void>();
+    await this.#idle.promise;
   }
 
   #target(name: string): Target {
@@ -110,7 +109,7 @@ export class Slots {
     target.underWay -= 1;
     this.#underWay -= 1;
     if (this.#stopped) {
-      if (this.#underWay === 0) this.#idle?.();
+      if (this.#underWay === 0) this.#idle?.resolve();
       return;
     }
     this.#takeTurn(target);

@@ -18,16 +18,16 @@ export type Storage = {
  * not, as they can always be made again from it. Throws `DataDirInUse` if another process holds the directory.
  */
 export function openStorage(dataDir: string): Storage {
-  const logDatabase = openDatabase({ dir: dataDir, file: 'events.db', migrations: eventLogMigrations, synchronous: 'FULL' });
+  const logDatabase = openLogDatabase(dataDir);
   let viewsDatabase: Database;
   try {
-    viewsDatabase = openDatabase({ dir: dataDir, file: 'views.db', migrations: readModelMigrations, synchronous: 'NORMAL' });
+    viewsDatabase = openViewsDatabase(dataDir);
   } catch (error) {
     logDatabase.close();
     throw error;
   }
   return {
-    log: new SqliteEventLog({ database: logDatabase, parse: parseStoredEvent, recentEvents }),
+    log: createLog(logDatabase),
     views: new SqliteReadModels(viewsDatabase),
     viewsDatabase,
     close() {
@@ -35,4 +35,25 @@ export function openStorage(dataDir: string): Storage {
       logDatabase.close();
     },
   };
+}
+
+export const logFile = 'events.db';
+export const viewsFile = 'views.db';
+
+/** Whoever holds the log holds the data directory. */
+export function openLogDatabase(dataDir: string): Database {
+  return openDatabase({ dir: dataDir, file: logFile, migrations: eventLogMigrations, synchronous: 'FULL' });
+}
+
+export function openViewsDatabase(dataDir: string): Database {
+  return openDatabase({ dir: dataDir, file: viewsFile, migrations: readModelMigrations, synchronous: 'NORMAL' });
+}
+
+/** Read models of nobody else, gone when they are closed; SQLite moves to a temporary file what does not fit its cache. */
+export function openScratchViews(): Database {
+  return openDatabase({ dir: ':scratch:', file: viewsFile, migrations: readModelMigrations, synchronous: 'NORMAL' });
+}
+
+export function createLog(database: Database): SqliteEventLog {
+  return new SqliteEventLog({ database, parse: parseStoredEvent, recentEvents });
 }

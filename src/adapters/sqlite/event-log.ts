@@ -46,6 +46,8 @@ export type SqliteEventLogOptions = {
 
 type Pending = {
   readonly event: StoredEvent;
+  readonly data: string;
+  readonly facts: string;
   readonly snapshot: Snapshot | undefined;
   readonly resolve: (outcome: AppendOutcome) => void;
   readonly reject: (error: unknown) => void;
@@ -100,7 +102,9 @@ export class SqliteEventLog implements EventLog, PositionedLog {
 
   append(event: StoredEvent, snapshot?: Snapshot): Promise<AppendOutcome> {
     return new Promise((resolve, reject) => {
-      this.#pending.push({ event, snapshot, resolve, reject });
+      // Made here, so that what cannot be written as JSON fails its own append and none of those that share the transaction.
+      const [data, facts] = [JSON.stringify(event.data), JSON.stringify(event.facts)];
+      this.#pending.push({ event, data, facts, snapshot, resolve, reject });
       if (this.#pending.length === 1) setImmediate(() => this.#commit());
     });
   }
@@ -113,17 +117,17 @@ export class SqliteEventLog implements EventLog, PositionedLog {
     const appended: StoredEvent[] = [];
     try {
       this.#database.exec('BEGIN IMMEDIATE');
-      for (const { event, snapshot } of batch) {
+      for (const pending of batch) {
         const position = this.#head + appended.length + 1;
-        const outcome = this.#write(event, position, snapshot);
+        const outcome = this.#write(pending, position);
         outcomes.push(outcome === 'new' || outcome === 'mine' ? 'appended' : 'conflict');
-        if (outcome === 'new') appended.push({ ...event, position });
+        if (outcome === 'new') appended.push({ ...pending.event, position });
       }
       this.#database.exec('COMMIT');
     } catch (error) {
-      // SQLite may already have rolled back by itself (a full disk does that); then there is nothing left to undo.
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      // Whoever waits is told first: undoing may fail too, as with a file that was closed.
       for (const { reject } of batch) reject(error);
+      this.#rollBack();
       return;
     }
     for (const event of appended) this.#remember(event);
@@ -133,7 +137,12 @@ export class SqliteEventLog implements EventLog, PositionedLog {
     if (appended.length > 0) for (const listener of this.#listeners) listener();
   }
 
-  #write(event: StoredEvent, position: number, snapshot: Snapshot | undefined): 'new' | 'mine' | 'theirs' {
+  /** SQLite may already have rolled back by itself (a full disk does that), or be closed; then there is nothing left to undo. */
+  #rollBack(): void {
+    if (this.#database.isOpen && this.#database.isTransaction) this.#database.exec('ROLLBACK');
+  }
+
+  #write({ event, data, facts, snapshot }: Pending, position: number): 'new' | 'mine' | 'theirs' {
     const { stream, version, commitId, body } = event;
     const apart = body !== undefined && body.length > limits.inlineBodyBytes;
     const { changes } = this.#insert.run(
@@ -144,8 +153,8 @@ export class SqliteEventLog implements EventLog, PositionedLog {
       event.schemaVersion,
       event.occurredAt,
       commitId,
-      JSON.stringify(event.data),
-      JSON.stringify(event.facts),
+      data,
+      facts,
       apart || body === undefined ? null : body,
       event.imported === true ? 1 : 0,
     );
@@ -219,18 +228,27 @@ export class SqliteEventLog implements EventLog, PositionedLog {
 
   #decode(row: Row): StoredEvent {
     const { body } = row;
+    const [stream, version] = [String(row['stream']), Number(row['version'])];
     return this.#parse({
-      stream: String(row['stream']),
-      version: Number(row['version']),
+      stream,
+      version,
       type: String(row['type']),
       schemaVersion: Number(row['schema_version']),
       occurredAt: Number(row['occurred_at']),
       commitId: String(row['commit_id']),
-      data: JSON.parse(String(row['data'])),
-      facts: JSON.parse(String(row['facts'])),
+      data: parseJson(`the data of ${stream}@${version}`, row['data']),
+      facts: parseJson(`the facts of ${stream}@${version}`, row['facts']),
       position: Number(row['position']),
       ...(body instanceof Uint8Array ? { body } : {}),
       ...(row['imported'] === 1 ? { imported: true } : {}),
     });
+  }
+}
+
+function parseJson(what: string, text: unknown) {
+  try {
+    return JSON.parse(String(text));
+  } catch (cause) {
+    throw new Error(`${what} does not read as JSON`, { cause });
   }
 }

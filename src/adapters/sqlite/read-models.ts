@@ -36,6 +36,8 @@ export const readModelTables = ['views', 'labels', 'counts', 'minutes', 'checkpo
 
 const statuses: readonly TaskStatus[] = ['scheduled', 'running', 'waiting', 'succeeded', 'failed', 'cancelled'];
 const windowMinutes = 60;
+/** As many as tasks may well be under way at once; a view is about a kilobyte. */
+const recentViews = 8_192;
 type Row = Record<string, unknown>;
 
 /** Read models as SQLite tables: one row per stream, written in one transaction with the counters and the checkpoint. */
@@ -52,6 +54,8 @@ export class SqliteReadModels implements ReadModels {
   readonly #due: StatementSync;
   readonly #dueOfTarget: StatementSync;
   readonly #lists = new Map<string, StatementSync>();
+  /** Views written last: a task under way is written again soon, and this process alone writes them. */
+  readonly #recent = new Map<string, View>();
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -65,7 +69,8 @@ export class SqliteReadModels implements ReadModels {
     this.#update = database.prepare(
       `UPDATE views SET version = ?, status = ?, created_at = ?, due_at = ?, target = ?, lane = ?, state = ? WHERE stream = ? AND version = ?`,
     );
-    this.#addLabel = database.prepare('INSERT INTO labels (name, value, created_at, id) VALUES (?, ?, ?, ?)');
+    // Labels that differ only in broken surrogates become the same text in the file; such a task must not stop the projection.
+    this.#addLabel = database.prepare('INSERT INTO labels (name, value, created_at, id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING');
     this.#dropLabel = database.prepare('DELETE FROM labels WHERE name = ? AND value = ? AND created_at = ? AND id = ?');
     this.#count = database.prepare(
       'INSERT INTO counts (status, tasks) VALUES (?, ?) ON CONFLICT (status) DO UPDATE SET tasks = tasks + excluded.tasks',
@@ -87,8 +92,10 @@ export class SqliteReadModels implements ReadModels {
   async read(streams: readonly string[]): Promise<ReadonlyMap<string, View>> {
     const views = new Map<string, View>();
     for (const stream of streams) {
-      const row = this.#select.get(stream);
-      if (row !== undefined) views.set(stream, viewOf(row));
+      const recent = this.#recent.get(stream);
+      const row = recent === undefined ? this.#select.get(stream) : undefined;
+      if (recent !== undefined) views.set(stream, recent);
+      else if (row !== undefined) views.set(stream, viewOf(row));
     }
     return views;
   }
@@ -111,7 +118,22 @@ export class SqliteReadModels implements ReadModels {
       }
       if (checkpoint !== undefined && behind.length === 0) this.#setCheckpoint.run('project', checkpoint);
     });
+    this.#remember(writes, behind);
     return behind;
+  }
+
+  /** Only what was committed, and only what is likely to be needed again: finished tasks seldom change. */
+  #remember(writes: readonly ViewWrite[], behind: readonly string[]): void {
+    for (const { after } of writes) {
+      this.#recent.delete(after.stream);
+      const { status } = after.state;
+      if (status === 'scheduled' || status === 'running' || status === 'waiting') this.#recent.set(after.stream, after);
+    }
+    for (const stream of behind) this.#recent.delete(stream);
+    for (const oldest of this.#recent.keys()) {
+      if (this.#recent.size <= recentViews) break;
+      this.#recent.delete(oldest);
+    }
   }
 
   #writeView({ before, after }: ViewWrite, counts: Map<string, number>): boolean {

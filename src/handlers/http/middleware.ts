@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
 import type { MiddlewareObj } from '@middy/core';
+import httpJsonBodyParser from '@middy/http-json-body-parser';
 import type { Digest, Logger } from '../../application/ports.ts';
 import { limits } from '../../domain/limits.ts';
 import { isDeeperThan } from './canonical.ts';
@@ -88,8 +89,11 @@ const jsonContentType = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i;
  * that hold a member called `__proto__` anywhere: here it is data, an own property as JSON.parse makes it, and what checks input expects it.
  */
 export function bodyReading(): ApiMiddleware {
+  // The content type is checked here, as the parser's own check refuses the white space that may stand before parameters.
+  const parser = httpJsonBodyParser({ disableContentTypeCheck: true });
   return {
-    before: ({ event }) => {
+    before: (request) => {
+      const { event } = request;
       const body = typeof event.body === 'string' ? event.body : '';
       const rule = event.rule?.body ?? 'none';
       if (rule === 'bytes') {
@@ -110,12 +114,21 @@ export function bodyReading(): ApiMiddleware {
       if (isDeeperThan(text, limits.jsonDepth)) {
         throw new ProblemError(problem(400, `the body is nested deeper than ${limits.jsonDepth} levels`));
       }
-      event.body = parsedJson(text);
+      Object.assign(event, { body: text, isBase64Encoded: false });
+      try {
+        parser.before?.(request as never);
+      } catch {
+        event.body = parsedAnyway(text);
+      }
     },
   };
 }
 
-function parsedJson(text: string): unknown {
+/**
+ * The parser refuses keys that poison prototypes when they are copied about carelessly. Here they are somebody's data, which is only
+ * handed on; our own shapes refuse them as they refuse every unknown field.
+ */
+function parsedAnyway(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

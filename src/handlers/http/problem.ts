@@ -12,6 +12,7 @@ const titles: Readonly<Record<number, string>> = {
   412: 'Precondition failed',
   413: 'Content too large',
   415: 'Unsupported media type',
+  417: 'Expectation failed',
   429: 'Too many requests',
   431: 'Request header fields too large',
   500: 'Internal error',

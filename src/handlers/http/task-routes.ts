@@ -224,8 +224,17 @@ export async function postAnswer(ports: TaskRoutePorts, event: ApiEvent, id: str
   return answered(await answerTask(ports, id, { token, body: bytesOf(event), contentType: event.headers['content-type'] }));
 }
 
+/** Bytes as text of at most `maxBytes` of UTF-8, cut between two characters. */
+function textWithin(bytes: Uint8Array, maxBytes: number): string {
+  // As part of a stream, a character that the cut has split is kept back instead of replaced.
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, maxBytes), { stream: bytes.length > maxBytes });
+  // A byte that is no UTF-8 has become U+FFFD, which takes three.
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(maxBytes));
+  return text.slice(0, read);
+}
+
 export async function postAnswerFail(ports: TaskRoutePorts, event: ApiEvent, id: string, token: string): Promise<HttpResponse> {
-  const message = Buffer.from(bytesOf(event).subarray(0, limits.errorMessageBytes)).toString('utf8');
+  const message = textWithin(bytesOf(event), limits.errorMessageBytes);
   return answered(await failAnswer(ports, id, { token, message }));
 }
 

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { afterAll } from 'vitest';
 
 /** A real Errand process under test. */
 export type Errand = {
@@ -32,15 +33,22 @@ const readyWithinMs = 20_000;
 const running = new Set<ChildProcess>();
 const folders: string[] = [];
 
-/** A folder of the test's own, removed when the process ends. */
+/** A folder of the test's own, removed when the test file ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'errand-e2e-'));
   folders.push(folder);
   return folder;
 }
 
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+/** Whatever a failed test left. Vitest ends its workers by a signal, so their own 'exit' would come too late. */
+afterAll(async () => {
+  await Promise.all(
+    Array.from(running, async (child) => {
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    }),
+  );
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 

@@ -1,0 +1,321 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Database, openDatabase } from '../../src/adapters/sqlite/database.ts';
+import { readModelMigrations, SqliteReadModels } from '../../src/adapters/sqlite/read-models.ts';
+import type { ListQuery, ReadModels, Statistics, StoredEvent, ViewWrite, Wake } from '../../src/application/ports.ts';
+import { factsOf, type TaskStatus } from '../../src/domain/task/state.ts';
+import { project, tally } from '../../src/projections/project.ts';
+import { callbackSpec, epoch, type History, hour, minute } from '../domain/task-histories.ts';
+import { start, succeed } from '../support/histories.ts';
+import { MemoryEventLog } from '../support/memory-event-log.ts';
+import { MemoryReadModels, newestFirst } from '../support/memory-read-models.ts';
+import { anyHistories, created, storedEvents, viewOf } from '../support/stored-events.ts';
+
+/** One record of the feed as it arrives: `index` is its place in the log, `at` when it comes. */
+type Arrival = { readonly index: number; readonly at: number };
+type Delivery = { readonly arrivals: readonly Arrival[]; readonly sizes: readonly number[]; readonly sideBySide: boolean };
+
+/** How far behind its append a record comes, in appends. Far more than a task has events, or order would hardly change. */
+const anyDelay = fc.oneof(fc.constant(0), fc.nat(4), fc.nat(200));
+const anyDelivery = (records: number): fc.Arbitrary<Delivery> =>
+  fc
+    .record({
+      delays: fc.array(anyDelay, { minLength: records, maxLength: records }),
+      repeats: fc.array(fc.record({ index: fc.nat(Math.max(0, records - 1)), delay: anyDelay }), { maxLength: 30 }),
+      sizes: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 20 }),
+      sideBySide: fc.boolean(),
+    })
+    .map(({ delays, repeats, sizes, sideBySide }) => {
+      const once = delays.map((delay, index) => ({ index, at: index + delay }));
+      const again = repeats.map(({ index, delay }) => ({ index, at: index + delay }));
+      return { arrivals: [...once, ...again].sort((left, right) => left.at - right.at), sizes, sideBySide };
+    });
+
+/** Several histories, their records in the order of one log, and how these come to the projection. */
+const anyFeed = anyHistories({ tasks: 5, steps: 25 }).chain((histories) => {
+  const records = histories
+    .flatMap((history) => storedEvents(history))
+    .sort((left, right) => left.occurredAt - right.occurredAt || (left.stream === right.stream ? left.version - right.version : 0));
+  const ordered = inStreamOrder(records);
+  return fc.record({ histories: fc.constant(histories), records: fc.constant(ordered), delivery: anyDelivery(ordered.length) });
+});
+
+/** Sorting by time is not transitive over streams whose events share a millisecond: within a stream versions must ascend. */
+function inStreamOrder(records: readonly StoredEvent[]): readonly StoredEvent[] {
+  const left = new Map<string, StoredEvent[]>();
+  for (const record of records) left.set(record.stream, [...(left.get(record.stream) ?? []), record]);
+  for (const list of left.values()) list.sort((one, other) => one.version - other.version);
+  return records.flatMap(({ stream }) => left.get(stream)?.shift() ?? []);
+}
+
+/** Delivers the records as hints. At each moment the log holds what was appended by then, which may be more than was told. */
+async function deliver(views: ReadModels, records: readonly StoredEvent[], { arrivals, sizes, sideBySide }: Delivery): Promise<void> {
+  const log = new MemoryEventLog();
+  let appended = 0;
+  const appendUpTo = async (index: number): Promise<void> => {
+    for (; appended <= index && appended < records.length; appended += 1) {
+      const record = records[appended];
+      if (record !== undefined) await log.append(record);
+    }
+  };
+  const batches: (readonly Arrival[])[] = [];
+  for (let first = 0, turn = 0; first < arrivals.length; turn += 1) {
+    const size = sizes[turn % sizes.length] ?? 1;
+    batches.push(arrivals.slice(first, first + size));
+    first += size;
+  }
+  const together = sideBySide ? 3 : 1;
+  for (let first = 0; first < batches.length; first += together) {
+    const now = batches.slice(first, first + together);
+    await appendUpTo(Math.max(...now.flat().map(({ at }) => at)));
+    const hints = now.map((batch) => batch.flatMap(({ index }) => records[index] ?? []));
+    await Promise.all(hints.map((batch) => project({ log, views }, batch)));
+  }
+}
+
+type Everything = {
+  readonly views: readonly unknown[];
+  readonly due: readonly Wake[];
+  readonly lists: readonly (readonly string[])[];
+  readonly statistics: readonly Statistics[];
+};
+
+const statuses: readonly TaskStatus[] = ['scheduled', 'running', 'waiting', 'succeeded', 'failed', 'cancelled'];
+const whole: ListQuery = { status: null, labels: [], from: null, to: null, limit: 1_000, after: null };
+const queries: readonly ListQuery[] = [
+  whole,
+  ...statuses.map((status) => ({ ...whole, status })),
+  ...[['customer', '1'] as const, ['customer', '2'] as const, ['region', 'north'] as const].map((label) => ({ ...whole, labels: [label] })),
+];
+const moments = [epoch, epoch + 30 * minute, epoch + 59 * minute, epoch + 4 * hour, epoch + 24 * hour];
+
+/** All that the read models say. */
+async function everythingIn(models: ReadModels, histories: readonly History[]): Promise<Everything> {
+  const streams = histories.map(({ stream }) => stream);
+  const views = await models.read(streams);
+  const lists = await Promise.all(queries.map((query) => models.list(query)));
+  return {
+    views: streams.map((stream) => views.get(stream) ?? null),
+    due: await models.due({ until: Number.MAX_SAFE_INTEGER, limit: 1_000 }),
+    lists: lists.map((page) => page.views.map(({ stream }) => stream)),
+    statistics: await Promise.all(moments.map((now) => models.statistics(now))),
+  };
+}
+
+/** What they should say, straight from the histories. */
+function everythingOf(histories: readonly History[]): Everything {
+  const due = histories
+    .flatMap(({ stream, state }): Wake[] => {
+      const { wakeAt, target, lane } = factsOf(state);
+      return wakeAt === null ? [] : [{ stream, version: state.version, dueAt: wakeAt, target, lane }];
+    })
+    .sort((left, right) => left.dueAt - right.dueAt || (left.stream < right.stream ? -1 : 1));
+  const live = histories.flatMap(({ state }) => (state.status === 'missing' || state.status === 'deleted' ? [] : [state]));
+  const listed = live.toSorted(newestFirst);
+  const tallies = tally(histories.flatMap((history) => storedEvents(history)));
+  return {
+    views: histories.map(viewOf),
+    due,
+    lists: queries.map(({ status, labels }) =>
+      listed
+        .filter((state) => status === null || state.status === status)
+        .filter((state) => labels.every(([name, value]) => state.definition.labels[name] === value))
+        .map(({ id }) => `task#${id}`),
+    ),
+    statistics: moments.map((now) => {
+      const recent = tallies.filter(({ minute: at }) => at > Math.floor(now / minute) - 60);
+      const sum = (name: 'started' | 'succeeded' | 'failed' | 'retried') => recent.reduce((total, counted) => total + counted[name], 0);
+      const counts = Object.fromEntries(statuses.map((status) => [status, live.filter((state) => state.status === status).length]));
+      return {
+        counts: counts as Statistics['counts'],
+        oldestDueAt: due[0]?.dueAt ?? null,
+        lastHour: { started: sum('started'), succeeded: sum('succeeded'), failed: sum('failed'), retried: sum('retried') },
+      };
+    }),
+  };
+}
+
+function openSqlite(): Database {
+  return openDatabase({ dir: ':memory:', file: 'views.db', migrations: readModelMigrations, synchronous: 'NORMAL' });
+}
+
+/** The rows as they lie in the file, without the zero counts that only incremental writing leaves. */
+function rowsOf(database: Database): unknown {
+  const tables = ['views ORDER BY stream', 'labels', 'counts WHERE tasks <> 0 ORDER BY status', 'minutes'];
+  return tables.map((table) => database.prepare(`SELECT * FROM ${table}`).all());
+}
+
+describe('projecting records that come in any order, twice, late and split', () => {
+  test('ends in the read models that the histories mean, in memory', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyFeed, async ({ histories, records, delivery }) => {
+        const models = new MemoryReadModels();
+
+        await deliver(models, records, delivery);
+
+        expect(await everythingIn(models, histories)).toEqual(everythingOf(histories));
+      }),
+      { numRuns: 120 },
+    );
+  });
+
+  test('ends on SQLite in the very rows of one pass in order and of a rebuild in a single batch', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyFeed, async ({ histories, records, delivery }) => {
+        const [shuffled, ordered, rebuilt] = [openSqlite(), openSqlite(), openSqlite()];
+        try {
+          await deliver(new SqliteReadModels(shuffled), records, delivery);
+          const inOrder = { arrivals: records.map((_, index) => ({ index, at: index })), sizes: [1], sideBySide: false };
+          await deliver(new SqliteReadModels(ordered), records, inOrder);
+          await deliver(new SqliteReadModels(rebuilt), records, { ...inOrder, sizes: [records.length] });
+
+          expect(await everythingIn(new SqliteReadModels(shuffled), histories)).toEqual(everythingOf(histories));
+          expect(rowsOf(shuffled)).toEqual(rowsOf(ordered));
+          expect(rowsOf(rebuilt)).toEqual(rowsOf(ordered));
+        } finally {
+          for (const database of [shuffled, ordered, rebuilt]) database.close();
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('never goes back: each write of a view is a step forward from the one that is stored', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyFeed, async ({ records, delivery }) => {
+        const models = new MemoryReadModels();
+        const versions = new Map<string, number>();
+        const write = models.write.bind(models);
+        models.write = async (writes, checkpoint) => {
+          const behind = await write(writes, checkpoint);
+          for (const { before, after } of writes) {
+            if (behind.includes(after.stream)) continue;
+            expect(before?.version ?? 0).toBe(versions.get(after.stream) ?? 0);
+            expect(after.version).toBeGreaterThan(before?.version ?? 0);
+            versions.set(after.stream, after.version);
+          }
+          return behind;
+        };
+
+        await deliver(models, records, delivery);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('leaves no due row behind once everything has ended', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyFeed, async ({ histories, records, delivery }) => {
+        const ended = histories.filter(({ state }) => factsOf(state).wakeAt === null);
+        const models = new MemoryReadModels();
+
+        await deliver(models, records, delivery);
+
+        const streams = new Set((await models.due({ until: Number.MAX_SAFE_INTEGER, limit: 1_000 })).map(({ stream }) => stream));
+        for (const { stream } of ended) expect(streams).not.toContain(stream);
+        expect(streams.size).toBe(histories.length - ended.length);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('one batch', () => {
+  const spyOn = (models: MemoryReadModels): ViewWrite[] => {
+    const seen: ViewWrite[] = [];
+    const write = models.write.bind(models);
+    models.write = (writes, checkpoint) => {
+      seen.push(...writes);
+      return write(writes, checkpoint);
+    };
+    return seen;
+  };
+
+  test('writes each stream once, so that a task that comes and goes within it never gets a due row', async () => {
+    const models = new MemoryReadModels();
+    const seen = spyOn(models);
+    const history = succeed(start(created('task#brief')));
+
+    await project({ log: new MemoryEventLog(), views: models }, storedEvents(history), 3);
+
+    expect(seen.map(({ before, after }) => [before, after.version, factsOf(after.state).wakeAt])).toEqual([[null, 3, null]]);
+    expect(models.checkpoint).toBe(3);
+  });
+
+  test('reads the log only where it leaves a gap', async () => {
+    const log = new MemoryEventLog();
+    const read: string[] = [];
+    log.read = async (stream) => {
+      read.push(stream);
+      return storedEvents(gappy).filter(({ version }) => version > 0);
+    };
+    const gappy = succeed(start(created('task#gap')));
+    const whole = start(created('task#whole'));
+    const hints = [...storedEvents(gappy).slice(1), ...storedEvents(whole)];
+
+    await project({ log, views: new MemoryReadModels() }, hints);
+
+    expect(read).toEqual(['task#gap']);
+  });
+
+  test('moves its checkpoint on also when it has nothing new, or nothing at all', async () => {
+    const models = new MemoryReadModels();
+    const records = storedEvents(created('task#one'));
+    await project({ log: new MemoryEventLog(), views: models }, records, 1);
+
+    await project({ log: new MemoryEventLog(), views: models }, records, 2);
+    expect(models.checkpoint).toBe(2);
+    await project({ log: new MemoryEventLog(), views: models }, [], 3);
+
+    expect(models.checkpoint).toBe(3);
+  });
+
+  test('that loses against a faster twin reads again and still counts everything once', async () => {
+    const models = new MemoryReadModels();
+    const log = new MemoryEventLog();
+    const history = succeed(start(created('task#one', { callback: callbackSpec })));
+    const records = storedEvents(history);
+    for (const record of records) await log.append(record);
+    await project({ log, views: models }, records.slice(0, 1));
+    let raced = false;
+    models.beforeWrite = async () => {
+      if (raced) return;
+      raced = true;
+      await project({ log, views: models }, records.slice(1, 2));
+    };
+
+    await project({ log, views: models }, records.slice(1), 7);
+
+    expect(await everythingIn(models, [history])).toEqual(everythingOf([history]));
+    expect(models.checkpoint).toBe(7);
+  });
+
+  test('gives up with an error when a view cannot be written forward however often it is read again', async () => {
+    const models = new MemoryReadModels();
+    models.write = async (writes) => writes.map(({ after }) => after.stream);
+
+    await expect(project({ log: new MemoryEventLog(), views: models }, storedEvents(created('task#one')))).rejects.toThrow(/10 rounds/);
+  });
+});
+
+describe('the tally', () => {
+  test('counts starts, successes, final failures and retries by the minute of their events', () => {
+    fc.assert(
+      fc.property(anyHistories({ tasks: 3, steps: 30 }), (histories) => {
+        const records = histories.flatMap((history) => storedEvents(history));
+        const sums = tally(records).reduce(
+          (sum, counted) => ({
+            started: sum.started + counted.started,
+            succeeded: sum.succeeded + counted.succeeded,
+            ended: sum.ended + counted.failed + counted.retried,
+          }),
+          { started: 0, succeeded: 0, ended: 0 },
+        );
+        const of = (type: string) => records.filter((record) => record.type === type).length;
+
+        expect(sums).toEqual({ started: of('TaskStarted'), succeeded: of('TaskSucceeded'), ended: of('TaskFailed') });
+        expect(new Set(tally(records).map(({ minute: at }) => at)).size).toBe(tally(records).length);
+      }),
+    );
+  });
+});
