@@ -31,21 +31,37 @@ export async function execute(
   ports: { readonly store: TaskStore; readonly clock: Clock },
   request: CommandRequest,
 ): Promise<CommandOutcome> {
-  const { store, clock } = ports;
-  let loaded = request.startFrom ?? (await store.load(request.stream));
-  for (let attempt = 0; attempt <= limits.conflictRetries; attempt += 1) {
-    const { state } = loaded;
-    const isLive = state.status !== 'missing' && state.status !== 'deleted';
-    if (isLive && request.expectedVersions !== undefined && !request.expectedVersions.includes(state.version)) {
-      return { outcome: 'refused', refusal: { reason: 'version-mismatch', version: state.version }, loaded };
+  const { store } = ports;
+  const loaded = request.startFrom ?? (await store.load(request.stream));
+  const first = await decideOnce(ports, request, loaded);
+  if (first !== null) return first;
+  const endTurn = await store.turn(request.stream);
+  try {
+    for (let attempt = 0; attempt < limits.conflictRetries; attempt += 1) {
+      const outcome = await decideOnce(ports, request, await store.load(request.stream));
+      if (outcome !== null) return outcome;
     }
-    const now = clock.now();
-    const decision = decide(state, request.command(now, loaded));
-    if (decision.outcome === 'refused') return { outcome: 'refused', refusal: decision.refusal, loaded };
-    if (decision.outcome === 'unchanged') return { outcome: 'done', changed: false, loaded };
-    const appended = await store.append(request.stream, loaded, decision.event, { now, body: request.body });
-    if (appended.outcome === 'appended') return { outcome: 'done', changed: true, loaded: appended.loaded };
-    loaded = await store.load(request.stream);
+    return { outcome: 'refused', refusal: { reason: 'contended' }, loaded: await store.load(request.stream) };
+  } finally {
+    endTurn();
   }
-  return { outcome: 'refused', refusal: { reason: 'contended' }, loaded };
+}
+
+/** One decision and its append; null when somebody else appended first. */
+async function decideOnce(
+  { store, clock }: { readonly store: TaskStore; readonly clock: Clock },
+  request: CommandRequest,
+  loaded: LoadedTask,
+): Promise<CommandOutcome | null> {
+  const { state } = loaded;
+  const isLive = state.status !== 'missing' && state.status !== 'deleted';
+  if (isLive && request.expectedVersions !== undefined && !request.expectedVersions.includes(state.version)) {
+    return { outcome: 'refused', refusal: { reason: 'version-mismatch', version: state.version }, loaded };
+  }
+  const now = clock.now();
+  const decision = decide(state, request.command(now, loaded));
+  if (decision.outcome === 'refused') return { outcome: 'refused', refusal: decision.refusal, loaded };
+  if (decision.outcome === 'unchanged') return { outcome: 'done', changed: false, loaded };
+  const appended = await store.append(request.stream, loaded, decision.event, { now, body: request.body });
+  return appended.outcome === 'appended' ? { outcome: 'done', changed: true, loaded: appended.loaded } : null;
 }

@@ -33,6 +33,11 @@ export type TaskStore = {
     at: { readonly now: number; readonly body?: Uint8Array | undefined },
   ): Promise<{ readonly outcome: AppendOutcome; readonly loaded: LoadedTask }>;
   body(stream: string, loaded: LoadedTask, ref: BodyRef): Promise<Uint8Array>;
+  /**
+   * Waits for one's turn on a stream among those of this process who lost a race on it, so that they do not go on losing to each
+   * other. Resolves with what ends the turn.
+   */
+  turn(stream: string): Promise<() => void>;
 };
 
 export type TaskStoreOptions = {
@@ -50,6 +55,7 @@ const nothing: LoadedTask = { state: initialTask, bodies: new Map() };
 /** Loads, folds and appends: the only way application code meets the log of tasks. */
 export function createTaskStore({ log, ids, cacheEntries }: TaskStoreOptions): TaskStore {
   const cache = new Map<string, LoadedTask>();
+  const turns = new Map<string, Promise<void>>();
 
   function remember(stream: string, loaded: LoadedTask): void {
     if (cacheEntries === 0) return;
@@ -103,6 +109,17 @@ export function createTaskStore({ log, ids, cacheEntries }: TaskStoreOptions): T
       };
       remember(stream, after);
       return { outcome, loaded: after };
+    },
+
+    async turn(stream) {
+      const before = turns.get(stream);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      turns.set(stream, promise);
+      await before;
+      return () => {
+        if (turns.get(stream) === promise) turns.delete(stream);
+        resolve();
+      };
     },
 
     async body(stream, loaded, ref) {

@@ -45,6 +45,15 @@ async function walk(query: string, between: (page: readonly Listed[]) => Promise
   return tasks;
 }
 
+let markers = 0;
+
+/** Resolves when the lists show everything that was done before. */
+async function caughtUp(): Promise<void> {
+  markers += 1;
+  await client.post('/tasks', later({ labels: { marker: String(markers) } }));
+  await walkOnceThere(`label.marker=${markers}`, 1);
+}
+
 /** Lists lag the log a little: the list once it has so many tasks. */
 const walkOnceThere = (query: string, count: number) =>
   until(`${count} tasks in the list of ${query}`, async () => {
@@ -236,16 +245,10 @@ describe('following the cursors of 1,000 tasks', () => {
   });
 
   test('works for a status and for the whole list too', async () => {
-    // Nothing changes any more, but the list may lag: once all of it is there, its parts add up.
-    const { scheduled, cancelled, all } = await until('a list whose parts add up', async () => {
-      const parts = {
-        scheduled: await walk(`${set}&status=scheduled&limit=100`),
-        cancelled: await walk(`${set}&status=cancelled&limit=9`),
-        all: await walk('limit=100'),
-      };
-      const whole = (await walk(`${set}&limit=100`)).length;
-      return parts.scheduled.length + parts.cancelled.length === whole ? parts : undefined;
-    });
+    await caughtUp();
+    const scheduled = await walk(`${set}&status=scheduled&limit=100`);
+    const cancelled = await walk(`${set}&status=cancelled&limit=9`);
+    const all = await walk('limit=100');
 
     expect(new Set(idsOf([...scheduled, ...cancelled])).size).toBe(scheduled.length + cancelled.length);
     expect(cancelled.length).toBeGreaterThan(10);
@@ -274,6 +277,7 @@ describe('/stats', () => {
   });
 
   test('counts attempts, successes, failures and retries of the last hour', async () => {
+    await caughtUp();
     const before = (await client.get('/stats')).body.lastHour;
     target.on('/twice', (_receipt, _response, nth) => ({ status: nth === 1 ? 500 : 200 }));
     target.on('/never', () => ({ status: 404 }));
@@ -284,7 +288,7 @@ describe('/stats', () => {
 
     const after = await until('the statistics of both', async () => {
       const { lastHour } = (await client.get('/stats')).body;
-      return lastHour.started === before.started + 3 && lastHour.failed === before.failed + 1 ? lastHour : undefined;
+      return lastHour.succeeded + lastHour.failed === before.succeeded + before.failed + 2 ? lastHour : undefined;
     });
     expect(after).toEqual({
       started: before.started + 3,
@@ -295,6 +299,7 @@ describe('/stats', () => {
   });
 
   test('forgets deleted tasks', async () => {
+    await caughtUp();
     const before = (await client.get('/stats')).body.counts;
     await client.post('/tasks', later({ id: 'counted' }));
     await until('the new task in the counts', async () =>

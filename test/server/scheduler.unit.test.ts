@@ -89,6 +89,17 @@ describe('the scheduler', () => {
     expect(host.lateness()).toEqual([5, 0, 0, 0]);
   });
 
+  test('is on time for an earlier wake that is sent after a later one', async () => {
+    const host = createHost();
+    await host.add(wakeAt(epoch + 900));
+    await host.add(wakeAt(epoch + 500));
+    await host.add(wakeAt(epoch + 100));
+
+    await host.pass(2 * second);
+
+    expect(host.runs.map(({ at }) => at - epoch)).toEqual([100, 500, 900]);
+  });
+
   test('is never early and hardly late, whatever is sent when', async () => {
     const anySend = fc.record({ waitMs: fc.nat(20_000), inMs: fc.integer({ min: -2_000, max: 40 * minute }) });
     await fc.assert(
@@ -282,6 +293,33 @@ describe('the scheduler', () => {
       expect(Math.max(...host.lateness())).toBeLessThanOrEqual(10 * second);
       await host.scheduler.stop();
     }
+  });
+
+  test('reads the index again within a second when that failed just as its memory ran empty', async () => {
+    const host = createHost({ capacity: 100, waitingPerTarget: 1_000 });
+    const wakes = Array.from({ length: 400 }, () => wakeAt(epoch + second));
+    host.index.add(wakes);
+    await host.scheduler.start();
+    await host.scheduler.send(wakes);
+    host.state.failLoads = 1;
+
+    await host.pass(4 * second);
+
+    expect(host.runs).toHaveLength(400);
+  });
+
+  test('reads the index no more once everything that a full target let go has been found again', async () => {
+    const host = createHost({ waitingPerTarget: 10 });
+    await host.add(...Array.from({ length: 200 }, () => wakeAt(epoch)));
+    await host.pass(second);
+    expect(host.runs).toHaveLength(200);
+    const { loads } = host.state;
+
+    await host.add(...Array.from({ length: 12 }, () => wakeAt(epoch + 2 * second)));
+    await host.pass(5 * second);
+
+    expect(host.runs).toHaveLength(212);
+    expect(host.state.loads).toBe(loads);
   });
 
   test('is on time also when it is sent far wakes by the hundred while it loads near ones', async () => {
