@@ -55,7 +55,10 @@ export type Wake = {
   readonly target: string | null;
   readonly lane: 'short' | 'long';
 };
-/** Best effort, any order, at least once, never before `dueAt`. Gives back the wakes that could not be sent. */
+/**
+ * Best effort, any order, at least once; at most a second before `dueAt`, which whoever receives it waits out.
+ * Gives back the wakes that could not be sent.
+ */
 export type WakeQueue = { send(wakes: readonly Wake[]): Promise<readonly Wake[]> };
 
 /**

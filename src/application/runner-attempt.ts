@@ -8,9 +8,11 @@ function failed(kind: 'runner' | 'timeout' | 'interrupted' | 'rejected', message
   return { type: 'fail', error: { kind, message: message.slice(0, limits.errorMessageBytes) }, retryable, retryAfterMs: null };
 }
 
-/** What is emitted as the log keeps it; throws, as a fault of the runner, if it cannot be written as JSON. */
+/** What is emitted as the log keeps it; throws, as a fault of the runner, if it cannot be written as JSON or is too large for the bus. */
 function jsonSafe(emit: { readonly detailType: string; readonly detail: unknown }) {
-  return { detailType: emit.detailType, detail: JSON.parse(JSON.stringify(emit.detail ?? {})) as unknown };
+  const detail = JSON.stringify(emit.detail ?? {});
+  if (Buffer.byteLength(detail) > limits.bodyBytes) throw new Error(`what the runner emits is larger than ${limits.bodyBytes} bytes`);
+  return { detailType: emit.detailType, detail: JSON.parse(detail) as unknown };
 }
 
 /** Runs registered code as an attempt, under the attempt's deadline. The code hears of the deadline through its signal. */

@@ -3,7 +3,12 @@ import type { EventLog, ReadModels, StoredEvent, Tally, View, ViewWrite } from '
 import { fold } from '../domain/task/evolve.ts';
 import { initialTask } from '../domain/task/state.ts';
 
-export type ProjectPorts = { readonly log: EventLog; readonly views: ReadModels };
+export type ProjectPorts = {
+  readonly log: EventLog;
+  readonly views: ReadModels;
+  /** Hears of a stream whose events do not fold, which is a broken log: it is left out, and the others go on. */
+  readonly onBroken: (stream: string, error: unknown) => void;
+};
 
 /** Views that lost a race are read and written again; more often than this in a row means something else is wrong. */
 const rounds = 10;
@@ -22,7 +27,7 @@ export async function project(ports: ProjectPorts, records: readonly StoredEvent
     const views = await ports.views.read(known.map(([stream]) => stream));
     const writes: ViewWrite[] = [];
     for (const [stream, events] of byStream) {
-      const write = await step(ports.log, stream, views.get(stream) ?? null, events);
+      const write = await step(ports, stream, views.get(stream) ?? null, events);
       if (write !== null) writes.push(write);
     }
     const behind = new Set(await ports.views.write(writes, checkpoint));
@@ -42,14 +47,25 @@ function groupByStream(records: readonly StoredEvent[]): Map<string, StoredEvent
   return byStream;
 }
 
-async function step(log: EventLog, stream: string, before: View | null, hints: readonly StoredEvent[]): Promise<ViewWrite | null> {
+async function step(
+  { log, onBroken }: ProjectPorts,
+  stream: string,
+  before: View | null,
+  hints: readonly StoredEvent[],
+): Promise<ViewWrite | null> {
   const version = before?.version ?? 0;
   const news = following(version, hints);
   if (news === 'nothing') return null;
   const events = news === 'gap' ? await log.read(stream, { after: version }) : news;
   const newest = events.at(-1);
   if (newest === undefined) return null;
-  const state = fold(before?.state ?? initialTask, events.map(taskEvent));
+  let state: View['state'];
+  try {
+    state = fold(before?.state ?? initialTask, events.map(taskEvent));
+  } catch (error) {
+    onBroken(stream, error);
+    return null;
+  }
   return { before, after: { stream, version: newest.version, state }, tallies: tally(events) };
 }
 

@@ -7,6 +7,7 @@ export type LogPart = { readonly events: readonly StoredEvent[]; readonly positi
 export type RebuildPorts = {
   readonly log: EventLog;
   readonly views: ReadModels;
+  readonly onBroken: (stream: string, error: unknown) => void;
   /** The whole log from some point on, part by part: by position on the server host, by parallel scans on AWS. */
   readonly parts: AsyncIterable<LogPart>;
   /** Called after each part with the number of events read so far. */
@@ -17,10 +18,10 @@ export type RebuildPorts = {
  * Folds every part of the log into the read models and gives the number of events read. Whether this catches up or rebuilds
  * depends on what the read models hold and where the parts begin: both are the same projection.
  */
-export async function rebuild({ log, views, parts, progress }: RebuildPorts): Promise<number> {
+export async function rebuild({ log, views, onBroken, parts, progress }: RebuildPorts): Promise<number> {
   let events = 0;
   for await (const part of parts) {
-    await project({ log, views }, part.events, part.position);
+    await project({ log, views, onBroken }, part.events, part.position);
     events += part.events.length;
     progress(events);
   }

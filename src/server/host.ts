@@ -10,13 +10,14 @@ import { systemClock } from '../adapters/system-clock.ts';
 import { deliverCallback } from '../application/callback.ts';
 import { dispatch } from '../application/dispatch.ts';
 import { execute } from '../application/execute.ts';
-import type { EventBus, Logger, Wake } from '../application/ports.ts';
+import type { Logger, StoredEvent, Wake } from '../application/ports.ts';
 import type { Runners } from '../application/runner.ts';
 import { createTaskStore } from '../application/task-store.ts';
 import { handleWake, type WakePorts } from '../application/wake.ts';
 import { type Api, createApi } from '../handlers/http/api.ts';
 import { project } from '../projections/project.ts';
 import { Feed } from './feed.ts';
+import { InProcessBus } from './in-process-bus.ts';
 import { Scheduler } from './scheduler.ts';
 import { hasShortSigningSecret, loadSecrets } from './secret-files.ts';
 import type { Settings } from './settings.ts';
@@ -67,6 +68,8 @@ export async function createHost(settings: Settings, logger: Logger, runners: Ru
     clock: systemClock,
   });
 
+  const onBroken = (stream: string, error: unknown) =>
+    logger.error('a stream does not fold and is left out of the read models', { stream, error: String(error) });
   const feeds = {
     project: new Feed({
       name: 'project',
@@ -75,7 +78,7 @@ export async function createHost(settings: Settings, logger: Logger, runners: Ru
       from: startOfViews(storage),
       batch: projectBatch,
       gatherMs: projectGatherMs,
-      handle: (records, position) => project({ log, views }, records, position),
+      handle: (records, position) => project({ log, views, onBroken }, records, position),
     }),
   };
   const scheduler: Scheduler = new Scheduler({
@@ -85,10 +88,9 @@ export async function createHost(settings: Settings, logger: Logger, runners: Ru
     capacity: heldWakes,
     waitingPerTarget,
     run: (job) => runJob(job),
-    loadDue: async ({ after, until, limit, target, cursor }) => {
+    loadDue: async (query) => {
       await feeds.project.catchUp();
-      const from = cursor ?? { stream: '￿', version: 0, dueAt: after, target: null, lane: 'short' };
-      return views.due({ until, limit, after: from, ...(target === undefined ? {} : { target }) });
+      return views.due(query);
     },
   });
   const ports: WakePorts = {
@@ -113,14 +115,10 @@ export async function createHost(settings: Settings, logger: Logger, runners: Ru
     }
   }
 
-  const bus: EventBus = {
-    async publish(events) {
-      for (const { stream, version: at, facts } of events) {
-        if (facts.callback) scheduler.deliver({ stream, version: at, dueAt: 0, target: facts.target, lane: facts.lane } satisfies Wake);
-      }
-      return [];
-    },
-  };
+  const bus = new InProcessBus();
+  bus.subscribe((event) => {
+    if (event.facts.callback) scheduler.deliver(callbackWake(event));
+  });
   let savedCheckpoint = views.checkpoint('dispatch');
   const dispatchFeed = new Feed({
     name: 'dispatch',
@@ -208,6 +206,11 @@ export async function createHost(settings: Settings, logger: Logger, runners: Ru
       storage.close();
     },
   };
+}
+
+/** The terminal event of a task that asks for a callback: its first try is made at once. */
+function callbackWake({ stream, version: at, facts }: StoredEvent): Wake {
+  return { stream, version: at, dueAt: 0, target: facts.target, lane: facts.lane };
 }
 
 /** Where projection goes on. Read models that are ahead of the log belong to another one, and are made anew. */

@@ -55,7 +55,9 @@ async function projectAfter(log: SqliteEventLog, database: Database, start: numb
     const rate = Math.round(events / ((now - beganAt) / 1_000));
     console.error(`${count(events)} of ${count(total)} events, ${Math.floor((100 * events) / total)} %, ${count(rate)} a second`);
   };
-  return rebuild({ log, views: new SqliteReadModels(database), parts: partsAfter(log, start), progress });
+  const onBroken = (stream: string, error: unknown): void =>
+    console.error(`${stream} does not fold and is left out: ${error instanceof Error ? error.message : String(error)}`);
+  return rebuild({ log, views: new SqliteReadModels(database), onBroken, parts: partsAfter(log, start), progress });
 }
 
 async function rebuildAnew(dataDir: string, log: SqliteEventLog): Promise<void> {

@@ -1,4 +1,5 @@
-import type { Clock, Logger, Wake, WakeQueue } from '../application/ports.ts';
+import type { Clock, DueQuery, Logger, Wake, WakeQueue } from '../application/ports.ts';
+import { endOf, healOverdue, loadDue } from '../application/sweep.ts';
 import { limits } from '../domain/limits.ts';
 import { DueHeap } from './due-heap.ts';
 import { type Job, Slots } from './slots.ts';
@@ -14,13 +15,7 @@ export type SchedulerOptions = {
   readonly waitingPerTarget: number;
   readonly run: (job: Job) => Promise<void>;
   /** Reads the due index, once everything appended so far has been projected into it. */
-  readonly loadDue: (query: {
-    readonly after: number;
-    readonly until: number;
-    readonly limit: number;
-    readonly target?: string;
-    readonly cursor?: Wake;
-  }) => Promise<readonly Wake[]>;
+  readonly loadDue: (query: DueQuery) => Promise<readonly Wake[]>;
 };
 
 /** Never sleep longer than this: clocks are set, machines are suspended. */
@@ -133,14 +128,13 @@ export class Scheduler implements WakeQueue {
     this.#extending = true;
     const limit = Math.max(1, Math.floor(this.#options.capacity / 2));
     const until = this.#options.clock.now() + limits.wakeHorizonMs;
-    const after = this.#heap.horizon - 1;
     let reached = this.#heap.horizon;
-    let cursor: Wake | undefined;
+    let cursor: Wake | undefined = endOf(this.#heap.horizon - 1);
     // From here on new wakes are taken whatever their time; older ones are in the due index, which is read next.
     this.#heap.horizon = Number.POSITIVE_INFINITY;
     try {
       do {
-        const rows = await this.#options.loadDue({ after, until, limit, ...(cursor === undefined ? {} : { cursor }) });
+        const rows: readonly Wake[] = await this.#options.loadDue({ until, limit, after: cursor });
         await this.send(rows.filter((row) => !this.#slots.has(row.stream)));
         cursor = rows.length < limit ? undefined : rows.at(-1);
         reached = cursor?.dueAt ?? Number.POSITIVE_INFINITY;
@@ -158,7 +152,7 @@ export class Scheduler implements WakeQueue {
     this.#restoring.add(target);
     try {
       const limit = this.#options.waitingPerTarget;
-      const rows = await this.#options.loadDue({ target, after: 0, until: this.#options.clock.now(), limit });
+      const rows = await this.#options.loadDue({ target, until: this.#options.clock.now(), limit });
       if (rows.length < limit) this.#slots.restored(target);
       await this.send(rows.filter((row) => !this.#slots.has(row.stream)));
     } finally {
@@ -172,30 +166,18 @@ export class Scheduler implements WakeQueue {
     const until = now + limits.wakeHorizonMs;
     // After the clock was set back the last strip ends too late: what was appended since then may lie before its end.
     const from = until < this.#loadedUntil ? until - sweepEveryMs : this.#loadedUntil;
-    if (this.#heap.horizon === Number.POSITIVE_INFINITY) await this.#loadStrip(from, until);
+    const ports = { due: this.#options.loadDue, send: (wakes: readonly Wake[]) => this.send(wakes) };
+    const isWhole = () => this.#heap.horizon === Number.POSITIVE_INFINITY && !this.#stopped;
+    if (isWhole()) await loadDue(ports, { after: from, until, page: sweepPage, goOn: isWhole });
     this.#loadedUntil = until;
-    await this.#heal(now - overdueMs);
-  }
-
-  async #loadStrip(after: number, until: number): Promise<void> {
-    let cursor: Wake | undefined;
-    do {
-      const rows = await this.#options.loadDue({ after, until, limit: sweepPage, ...(cursor === undefined ? {} : { cursor }) });
-      await this.send(rows);
-      cursor = rows.length < sweepPage ? undefined : rows.at(-1);
-      if (this.#heap.horizon < Number.POSITIVE_INFINITY) return;
-    } while (cursor !== undefined && !this.#stopped);
-  }
-
-  async #heal(until: number): Promise<void> {
-    let cursor = this.#healCursor;
-    for (let seen = 0; seen < healRows && !this.#stopped; seen += sweepPage) {
-      const rows = await this.#options.loadDue({ after: 0, until, limit: sweepPage, ...(cursor === undefined ? {} : { cursor }) });
-      await this.send(rows.filter((row) => !this.#slots.has(row.stream)));
-      cursor = rows.length < sweepPage ? undefined : rows.at(-1);
-      if (cursor === undefined) break;
-    }
-    this.#healCursor = cursor;
+    this.#healCursor = await healOverdue(ports, {
+      until: now - overdueMs,
+      page: sweepPage,
+      rows: healRows,
+      from: this.#healCursor,
+      isLookedAfter: (stream) => this.#slots.has(stream),
+      goOn: () => !this.#stopped,
+    });
   }
 
   async #guard(what: string, work: () => Promise<void>): Promise<void> {

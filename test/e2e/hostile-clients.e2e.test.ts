@@ -73,8 +73,14 @@ async function expectWorking(): Promise<void> {
   expect(performance.now() - begun).toBeLessThan(5_000);
 }
 
+/**
+ * What may be buffered of bodies at once (256 MiB) and what the runtime keeps before it collects: far below the gigabytes that these
+ * clients send, and above what was seen (404 MiB once, on a loaded machine).
+ */
+const growthMiB = 512;
+
 function expectBounded(): void {
-  expect(residentMiB() - restingMiB).toBeLessThan(400);
+  expect(residentMiB() - restingMiB).toBeLessThan(growthMiB);
 }
 
 /** Sends a body piece by piece, as fast as it is taken, and resolves with the answer's status, or with what broke. */

@@ -69,9 +69,14 @@ async function deliver(views: ReadModels, records: readonly StoredEvent[], { arr
     const now = batches.slice(first, first + together);
     await appendUpTo(Math.max(...now.flat().map(({ at }) => at)));
     const hints = now.map((batch) => batch.flatMap(({ index }) => records[index] ?? []));
-    await Promise.all(hints.map((batch) => project({ log, views }, batch)));
+    await Promise.all(hints.map((batch) => project({ log, views, onBroken }, batch)));
   }
 }
+
+/** No stream that these tests make is broken. */
+const onBroken = (stream: string, error: unknown): never => {
+  throw new Error(`${stream} does not fold: ${error}`);
+};
 
 type Everything = {
   readonly views: readonly unknown[];
@@ -236,7 +241,7 @@ describe('one batch', () => {
     const seen = spyOn(models);
     const history = succeed(start(created('task#brief')));
 
-    await project({ log: new MemoryEventLog(), views: models }, storedEvents(history), 3);
+    await project({ log: new MemoryEventLog(), views: models, onBroken }, storedEvents(history), 3);
 
     expect(seen.map(({ before, after }) => [before, after.version, factsOf(after.state).wakeAt])).toEqual([[null, 3, null]]);
     expect(models.checkpoint).toBe(3);
@@ -253,7 +258,7 @@ describe('one batch', () => {
     const whole = start(created('task#whole'));
     const hints = [...storedEvents(gappy).slice(1), ...storedEvents(whole)];
 
-    await project({ log, views: new MemoryReadModels() }, hints);
+    await project({ log, views: new MemoryReadModels(), onBroken }, hints);
 
     expect(read).toEqual(['task#gap']);
   });
@@ -261,11 +266,11 @@ describe('one batch', () => {
   test('moves its checkpoint on also when it has nothing new, or nothing at all', async () => {
     const models = new MemoryReadModels();
     const records = storedEvents(created('task#one'));
-    await project({ log: new MemoryEventLog(), views: models }, records, 1);
+    await project({ log: new MemoryEventLog(), views: models, onBroken }, records, 1);
 
-    await project({ log: new MemoryEventLog(), views: models }, records, 2);
+    await project({ log: new MemoryEventLog(), views: models, onBroken }, records, 2);
     expect(models.checkpoint).toBe(2);
-    await project({ log: new MemoryEventLog(), views: models }, [], 3);
+    await project({ log: new MemoryEventLog(), views: models, onBroken }, [], 3);
 
     expect(models.checkpoint).toBe(3);
   });
@@ -276,15 +281,15 @@ describe('one batch', () => {
     const history = succeed(start(created('task#one', { callback: callbackSpec })));
     const records = storedEvents(history);
     for (const record of records) await log.append(record);
-    await project({ log, views: models }, records.slice(0, 1));
+    await project({ log, views: models, onBroken }, records.slice(0, 1));
     let raced = false;
     models.beforeWrite = async () => {
       if (raced) return;
       raced = true;
-      await project({ log, views: models }, records.slice(1, 2));
+      await project({ log, views: models, onBroken }, records.slice(1, 2));
     };
 
-    await project({ log, views: models }, records.slice(1), 7);
+    await project({ log, views: models, onBroken }, records.slice(1), 7);
 
     expect(await everythingIn(models, [history])).toEqual(everythingOf([history]));
     expect(models.checkpoint).toBe(7);
@@ -294,7 +299,9 @@ describe('one batch', () => {
     const models = new MemoryReadModels();
     models.write = async (writes) => writes.map(({ after }) => after.stream);
 
-    await expect(project({ log: new MemoryEventLog(), views: models }, storedEvents(created('task#one')))).rejects.toThrow(/10 rounds/);
+    await expect(project({ log: new MemoryEventLog(), views: models, onBroken }, storedEvents(created('task#one')))).rejects.toThrow(
+      /10 rounds/,
+    );
   });
 });
 
@@ -317,5 +324,19 @@ describe('the tally', () => {
         expect(new Set(tally(records).map(({ minute: at }) => at)).size).toBe(tally(records).length);
       }),
     );
+  });
+
+  test('leaves out a stream whose events do not fold, says so, and goes on with the others', async () => {
+    const models = new MemoryReadModels();
+    const broken: string[] = [];
+    const [scheduled, started] = storedEvents(start(created('task#broken')));
+    const twice = [scheduled, { ...started, version: 2 }, { ...started, version: 3 }] as StoredEvent[];
+    const whole = storedEvents(succeed(start(created('task#whole'))));
+
+    await project({ log: new MemoryEventLog(), views: models, onBroken: (stream) => broken.push(stream) }, [...twice, ...whole], 6);
+
+    expect(broken).toEqual(['task#broken']);
+    expect([...(await models.read(['task#broken', 'task#whole'])).keys()]).toEqual(['task#whole']);
+    expect(models.checkpoint).toBe(6);
   });
 });

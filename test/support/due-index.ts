@@ -1,6 +1,4 @@
-import type { Wake } from '../../src/application/ports.ts';
-
-type Query = { readonly after: number; readonly until: number; readonly limit: number; readonly target?: string; readonly cursor?: Wake };
+import type { DueQuery, Wake } from '../../src/application/ports.ts';
 
 /** The due index behind a scheduler: rows in order, taken out when they have been acted upon. Fast enough for hundreds of thousands. */
 export class DueIndex {
@@ -35,11 +33,11 @@ export class DueIndex {
     return this.#byStream.size;
   }
 
-  load({ after, until, limit, target, cursor }: Query): readonly Wake[] {
+  load({ until, limit, target, after }: DueQuery): readonly Wake[] {
     this.#sort();
     const found: Wake[] = [];
     for (
-      let index = Math.max(this.#first, this.#placeAfter(cursor ?? { dueAt: after, stream: '\uffff' }));
+      let index = Math.max(this.#first, this.#placeAfter(after ?? { dueAt: Number.NEGATIVE_INFINITY, stream: '' }));
       found.length < limit;
       index += 1
     ) {

@@ -16,10 +16,19 @@ function encode(text: string): Uint8Array | null {
   return bytes.length > limits.bodyBytes ? null : bytes;
 }
 
+function hasFiniteNumbers(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return true;
+  for (const member of Object.values(value)) if (!hasFiniteNumbers(member)) return false;
+  return true;
+}
+
 /** A JSON value as the bytes that are sent and kept. */
 export function jsonBody(value: unknown): Reading<JsonBody> {
   let text: string;
   try {
+    // JSON allows 1e400, but no double holds it: it would be sent as null.
+    if (!hasFiniteNumbers(value)) return refuse('has a number that is too large');
     text = JSON.stringify(value);
   } catch (error) {
     // The parser of JSON takes deeper nesting than its writer, whose stack runs out.

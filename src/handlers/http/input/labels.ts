@@ -9,6 +9,8 @@ export function labelProblem(key: string, value: unknown): string | null {
   if (key === '') return 'a label key must not be empty';
   if (!isWithin(key, limits.labelKeyLength)) return `a label key must be at most ${limits.labelKeyLength} characters long`;
   if (typeof value !== 'string') return 'must be a string';
+  // Half a surrogate pair cannot be stored, and two labels would become one.
+  if (!key.isWellFormed() || !value.isWellFormed()) return 'must be well-formed text, without half of a surrogate pair';
   if (!isWithin(value, limits.labelValueLength)) return `must be at most ${limits.labelValueLength} characters long`;
   return null;
 }
