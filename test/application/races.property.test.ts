@@ -72,11 +72,17 @@ async function race(s: fc.Scheduler, plan: Plan, mutant: Mutant = {}): Promise<R
   await origin.schedule(id, { strategy: plan.strategy, retry: { backoff: 'delays', maxAttempts: 3, delaysMs: [0, 0], jitter: 0 } });
   const shared = mutant.log?.(origin.log) ?? origin.log;
   const processOf = (by: string) => createWorld({ beside: origin, through: () => networkOf(s, by, happened)(shared) });
+  const runs: Promise<unknown>[] = [];
   const executors = ['executor 1', 'executor 2'].map((by) => ({ by, world: processOf(by) }));
   for (const { by, world } of executors) {
     world.caller.answer = async (request, call) => {
       happened.push({ what: 'called', by, attempt: Number(headerOf(request, 'errand-attempt')) });
-      if (plan.early) void early(request);
+      if (plan.early) {
+        const answering = early(request);
+        // Judged with the others at the end; a mutant may break it long before.
+        answering.catch(() => undefined);
+        runs.push(answering);
+      }
       await s.schedule(Promise.resolve('answer'), `${by}: the target answers`);
       return response(plan.statuses[(call - 1) % plan.statuses.length] ?? 200);
     };
@@ -89,13 +95,14 @@ async function race(s: fc.Scheduler, plan: Plan, mutant: Mutant = {}): Promise<R
     note('target', await answerTask(target.ports, id, { token, body: new Uint8Array(3), contentType: undefined }));
   };
   const wake = { stream, version: 1, dueAt: origin.clock.now(), target: null, lane: 'short' } as const;
-  const runs: Promise<unknown>[] = executors.map(async ({ by, world }) => {
+  const executor = async ({ by, world }: (typeof executors)[number]): Promise<void> => {
     for (let look = 0; look < 3; look += 1) {
       await s.schedule(Promise.resolve('wake'), `${by}: a wake comes`);
       if (mutant.callsWithoutStart === true) await attemptWithoutStart(world);
       else await handleWake(world.ports, wake);
     }
-  });
+  };
+  runs.push(...executors.map(executor));
   for (let cancel = 0; cancel < plan.cancels; cancel += 1) {
     const client = processOf(`client ${cancel}`);
     runs.push(
