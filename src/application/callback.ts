@@ -37,6 +37,10 @@ export async function deliverCallback(ports: CallbackPorts, stream: string, load
   } finally {
     ports.underWay.delete(key);
   }
+  // Sent again by hand while this try was under way: that wake found it so and left.
+  const after = await ports.store.load(stream);
+  const reopened = endedOf(after.state)?.callback;
+  if (reopened?.status === 'pending' && reopened.attempt === 0 && attempt > 0) await deliverCallback(ports, stream, after, false);
 }
 
 async function tryOnce(
@@ -55,8 +59,9 @@ async function tryOnce(
 async function tell(ports: CallbackPorts, stream: string, loaded: LoadedTask, ended: Finished): Promise<CallbackVerdict | null> {
   try {
     const outcome = await call(ports, stream, loaded, ended);
-    // Our own stop is not the receiver's answer: the next host makes the same try.
-    return outcome.kind === 'interrupted' ? null : judgeCallback(outcome, ports.clock.now());
+    // Our own stop is not the receiver's answer: the next host makes the same try. A call that could not begin counts as one.
+    if (outcome.kind === 'interrupted' && ports.stopping.aborted) return null;
+    return judgeCallback(outcome, ports.clock.now());
   } catch (error) {
     // As with an attempt, what goes wrong on our side counts as a try; otherwise it would be made again for ever.
     const message = `the callback could not be made: ${error instanceof Error ? error.message : String(error)}`;

@@ -2,7 +2,7 @@ import { limits } from '../domain/limits.ts';
 import type { Action, TaskEvent, TaskResult } from '../domain/task/events.ts';
 import { taskEvent } from './event-schemas.ts';
 import type { StoredEvent } from './ports.ts';
-import { renderAction, renderCallback, renderResult, renderRetry } from './render-task.ts';
+import { parsedOrText, renderAction, renderCallback, renderResult, renderRetry } from './render-task.ts';
 import { taskIdOf } from './task-store.ts';
 import { isoTime } from './times.ts';
 
@@ -80,8 +80,13 @@ function renderData(stored: StoredEvent): object {
       return { ...rest, runAt: isoTime(runAt), ...(body === undefined ? {} : continuedBody(stored.body)) };
     }
     case 'TaskSucceeded': {
-      const { result, answerHash, ...rest } = event.data;
-      return { ...rest, result: renderKept(result, stored.body), ...(answerHash === undefined ? {} : { answered: true }) };
+      const { result, answerHash, emitted, ...rest } = event.data;
+      return {
+        ...rest,
+        result: renderKept(result, stored.body),
+        ...(answerHash === undefined ? {} : { answered: true }),
+        ...(emitted === undefined ? {} : { emitted: renderEmitted(emitted) }),
+      };
     }
     case 'TaskFailed': {
       const { result, retryAt, ...rest } = event.data;
@@ -122,7 +127,13 @@ function renderKept(result: TaskResult, body: Uint8Array | undefined): object {
   return { ...rest, bodyBytes: bytes, bodyOmitted: true };
 }
 
+/** What a task put on the bus stands whole in an entry of its own; here it is cut like a body. */
+function renderEmitted(emitted: { readonly detailType: string; readonly detail: unknown }): object {
+  if (JSON.stringify(emitted.detail).length <= limits.publishedBodyBytes) return emitted;
+  return { detailType: emitted.detailType, bodyOmitted: true };
+}
+
 function continuedBody(body: Uint8Array | undefined): object {
   if (!isShown(body)) return { bodyOmitted: true };
-  return { body: JSON.parse(new TextDecoder().decode(body)) };
+  return { body: parsedOrText(new TextDecoder().decode(body)) };
 }

@@ -78,7 +78,7 @@ function renderSecretNames(names: readonly string[]): object {
 }
 
 function parsed(bytes: Uint8Array | null): unknown {
-  return bytes === null ? {} : JSON.parse(new TextDecoder().decode(bytes));
+  return bytes === null ? {} : parsedOrText(new TextDecoder().decode(bytes));
 }
 
 /** A request's body in the form in which it may be sent again. `undefined` bytes leave it out. */
@@ -86,7 +86,16 @@ export function renderRequestBody(note: BodyNote | null, bytes: Uint8Array | nul
   if (note === null || bytes === undefined) return {};
   if (note.kind === 'binary') return { bodyBase64: base64(bytes ?? new Uint8Array()) };
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes ?? new Uint8Array());
-  return { body: note.kind === 'text' ? text : JSON.parse(text) };
+  return { body: note.kind === 'text' ? text : parsedOrText(text) };
+}
+
+/** What was taken as JSON once is shown as it is if it does not read any more: no reading of a task may fail for its body. */
+export function parsedOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** As a map, or as a list where a name occurs more than once. */

@@ -1,4 +1,5 @@
 import type { Clock, Logger, Random } from './ports.ts';
+import type { ParseResult } from './reading.ts';
 
 /** What a runner is told about the attempt it makes. */
 export type RunnerContext = {
@@ -19,11 +20,6 @@ export type RunnerContext = {
 export type RunnerOutcome =
   | { readonly completed: true; readonly result?: unknown; readonly emit?: { readonly detailType: string; readonly detail: unknown } }
   | { readonly completed: false; readonly params?: unknown; readonly runAt?: number };
-
-export type ParseProblem = { readonly path: string; readonly message: string };
-export type ParseResult<Value> =
-  | { readonly ok: true; readonly value: Value }
-  | { readonly ok: false; readonly errors: readonly ParseProblem[] };
 
 /** Code that runs in this process under a name. `parse` checks parameters when a task is created and again before it runs. */
 export type Runner = {

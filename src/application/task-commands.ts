@@ -1,8 +1,9 @@
 import { limits } from '../domain/limits.ts';
-import type { RetryPolicy } from '../domain/retry-policy.ts';
-import type { Header, Labels, TaskChanges, TaskDefinition } from '../domain/task/events.ts';
+import type { Header, TaskChanges, TaskDefinition } from '../domain/task/events.ts';
+import { isSealed } from '../domain/task/sealed-headers.ts';
 import { type CommandOutcome, execute } from './execute.ts';
 import type { Clock, Digest, Ids, Sealer, Tokens } from './ports.ts';
+import type { ActionInput, BodyInput, CallbackInput, OutgoingInput, TaskChangesInput, TaskInput } from './task-input.ts';
 import { missingTask, type TaskStore, taskStream } from './task-store.ts';
 
 export type TaskCommandPorts = {
@@ -15,66 +16,41 @@ export type TaskCommandPorts = {
   readonly random: { next(): number };
 };
 
-type BodyInput = { readonly kind: 'text' | 'json' | 'binary'; readonly bytes: Uint8Array };
-type OutgoingInput = {
-  readonly url: string;
-  readonly target: string;
-  readonly method: string;
-  readonly headers: readonly { readonly name: string; readonly value: string }[];
-  readonly secretHeaders: readonly string[];
-};
-export type ActionInput =
-  | (OutgoingInput & { readonly kind: 'http'; readonly body: BodyInput | null })
-  | { readonly kind: 'runner'; readonly name: string; readonly body: BodyInput }
-  | { readonly kind: 'event'; readonly detailType: string; readonly body: BodyInput };
-export type CallbackInput = OutgoingInput & { readonly on: readonly ('succeeded' | 'failed' | 'cancelled')[] };
-
-/** A task as asked for, checked and with defaults filled in; header values still in the clear, bodies still bytes. */
-export type TaskInput = {
-  readonly id: string | null;
-  readonly action: ActionInput;
-  readonly runAt: number;
-  readonly strategy: 'await' | 'async';
-  readonly timeoutMs: number;
-  readonly completeWithinMs: number;
-  readonly retry: RetryPolicy;
-  readonly callback: CallbackInput | null;
-  readonly labels: Labels;
-  readonly priority: number;
-  readonly startBeforeMs: number | null;
-};
-export type TaskChangesInput = {
-  readonly runAt?: number;
-  readonly action?: Extract<ActionInput, { kind: 'http' }>;
-  readonly timeoutMs?: number;
-  readonly retry?: RetryPolicy;
-  readonly callback?: CallbackInput | null;
-  readonly labels?: Labels;
-};
-
-/** Header names whose values are sealed in the log without being asked to. */
-const alwaysSecret = new Set(['authorization', 'proxy-authorization', 'cookie', 'x-api-key']);
-
-function sealHeaders(input: OutgoingInput, sealer: Sealer): readonly Header[] {
+/** Sealing is different each time. A value that was sealed before is taken over, so that the same change twice is no change. */
+function sealHeaders(input: OutgoingInput, sealer: Sealer, before: readonly Header[]): readonly Header[] {
   return input.headers.map(({ name, value }) => {
+    if (!isSealed(name, input.secretHeaders)) return { name, value };
     const lower = name.toLowerCase();
-    return alwaysSecret.has(lower) || input.secretHeaders.includes(lower) ? { name, sealed: sealer.seal(lower, value) } : { name, value };
+    const known = before.find((header) => header.name === name && 'sealed' in header && opens(sealer, lower, header.sealed) === value);
+    return known ?? { name, sealed: sealer.seal(lower, value) };
   });
 }
 
-function outgoing(input: OutgoingInput, sealer: Sealer) {
+/** What a sealed value holds; null if its key is gone. */
+function opens(sealer: Sealer, name: string, sealed: string): string | null {
+  try {
+    return sealer.open(name, sealed);
+  } catch {
+    return null;
+  }
+}
+
+function outgoing(input: OutgoingInput, sealer: Sealer, before: readonly Header[] = []) {
   const { url, target, method, secretHeaders } = input;
-  return { url, target, method, headers: sealHeaders(input, sealer), secretHeaders };
+  return { url, target, method, headers: sealHeaders(input, sealer, before), secretHeaders };
 }
 
 function note(body: BodyInput | null, digest?: string) {
   return body === null ? null : { kind: body.kind, bytes: body.bytes.length, ...(digest === undefined ? {} : { digest }) };
 }
 
-function actionOf(input: ActionInput, sealer: Sealer, digest?: string): TaskDefinition['action'] {
+/** What a change is compared with: the headers there are, and the digest of the body that is given. */
+type Change = { readonly before?: readonly Header[]; readonly digest?: string | undefined };
+
+function actionOf(input: ActionInput, sealer: Sealer, change: Change = {}): TaskDefinition['action'] {
   switch (input.kind) {
     case 'http':
-      return { kind: 'http', ...outgoing(input, sealer), body: note(input.body, digest) };
+      return { kind: 'http', ...outgoing(input, sealer, change.before), body: note(input.body, change.digest) };
     case 'runner':
       return { kind: 'runner', name: input.name, body: note(input.body) };
     case 'event':
@@ -84,8 +60,8 @@ function actionOf(input: ActionInput, sealer: Sealer, digest?: string): TaskDefi
   }
 }
 
-function callbackOf(input: CallbackInput | null, sealer: Sealer): TaskDefinition['callback'] {
-  return input === null ? null : { ...outgoing(input, sealer), on: input.on };
+function callbackOf(input: CallbackInput | null, sealer: Sealer, before: readonly Header[] = []): TaskDefinition['callback'] {
+  return input === null ? null : { ...outgoing(input, sealer, before), on: input.on };
 }
 
 /** An empty body is none: there are no bytes to keep or to send. */
@@ -136,21 +112,27 @@ type Guard = { readonly expectedVersions?: readonly number[] | undefined };
 export async function rescheduleTask(ports: TaskCommandPorts, id: string, input: TaskChangesInput, guard: Guard): Promise<CommandOutcome> {
   const { runAt, action, callback, timeoutMs, retry, labels } = input;
   const bytes = action === undefined ? undefined : bytesOf(action.body);
-  const changes: TaskChanges = {
-    ...(action === undefined
-      ? {}
-      : { action: actionOf(action, ports.sealer, bytes === undefined ? undefined : ports.digest.sha256(bytes)) }),
-    ...(callback === undefined ? {} : { callback: callbackOf(callback, ports.sealer) }),
+  const digest = bytes === undefined ? undefined : ports.digest.sha256(bytes);
+  const changesOf = (definition: TaskDefinition | null): TaskChanges => ({
+    ...(action === undefined ? {} : { action: actionOf(action, ports.sealer, { before: headersOf(definition?.action), digest }) }),
+    ...(callback === undefined ? {} : { callback: callbackOf(callback, ports.sealer, definition?.callback?.headers) }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(retry === undefined ? {} : { retry }),
     ...(labels === undefined ? {} : { labels }),
-  };
+  });
   return execute(ports, {
     stream: taskStream(id),
     ...guard,
     body: bytes,
-    command: () => ({ type: 'reschedule', changes, ...(runAt === undefined ? {} : { runAt }) }),
+    command: (_now, { state }) => {
+      const changes = changesOf('definition' in state ? state.definition : null);
+      return { type: 'reschedule', changes, ...(runAt === undefined ? {} : { runAt }) };
+    },
   });
+}
+
+function headersOf(action: TaskDefinition['action'] | undefined): readonly Header[] {
+  return action?.kind === 'http' ? action.headers : [];
 }
 
 export async function cancelTask(ports: TaskCommandPorts, id: string, reason: string | null, guard: Guard): Promise<CommandOutcome> {

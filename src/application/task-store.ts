@@ -3,6 +3,7 @@ import type { TaskEvent } from '../domain/task/events.ts';
 import { evolve, fold } from '../domain/task/evolve.ts';
 import { type BodyRef, factsOf, initialTask, type TaskState } from '../domain/task/state.ts';
 import { eventSchemaVersion, taskEvent } from './event-schemas.ts';
+import { LogUnavailable } from './log-unavailable.ts';
 import type { AppendOutcome, EventLog, Ids, Snapshot, StoredEvent } from './ports.ts';
 
 /** The shape of a folded state as stored with every 32nd event. Another number makes older ones unread, never wrong. */
@@ -50,7 +51,8 @@ export type TaskStoreOptions = {
   readonly cacheEntries: number;
 };
 
-const nothing: LoadedTask = { state: initialTask, bodies: new Map() };
+/** What a create starts from: a stream that is not there. */
+export const missingTask: LoadedTask = { state: initialTask, bodies: new Map() };
 
 /** Loads, folds and appends: the only way application code meets the log of tasks. */
 export function createTaskStore({ log, ids, cacheEntries }: TaskStoreOptions): TaskStore {
@@ -60,6 +62,10 @@ export function createTaskStore({ log, ids, cacheEntries }: TaskStoreOptions): T
   function remember(stream: string, loaded: LoadedTask): void {
     if (cacheEntries === 0) return;
     const held = cache.get(stream);
+    if (isHeavy(loaded.state)) {
+      cache.delete(stream);
+      return;
+    }
     // Two loads may finish in either order; the cache only ever moves forward.
     if (held !== undefined && held.state.version > loaded.state.version) return;
     cache.delete(stream);
@@ -97,7 +103,7 @@ export function createTaskStore({ log, ids, cacheEntries }: TaskStoreOptions): T
       const outcome = await log.append(stored, snapshotOf(state)).catch((error: unknown) => {
         // Whether it was written is unknown, and so whether what is cached is still the newest.
         cache.delete(stream);
-        throw error;
+        throw new LogUnavailable(`${stream}@${version} could not be appended: ${String(error)}`, { cause: error });
       });
       if (outcome === 'conflict') {
         cache.delete(stream);
@@ -128,7 +134,15 @@ export function createTaskStore({ log, ids, cacheEntries }: TaskStoreOptions): T
   };
 }
 
-export { nothing as missingTask };
+/** Headers make a state heavy; few are, and those are read again rather than crowd out hundreds of others. */
+function isHeavy(state: TaskState): boolean {
+  if (state.status === 'missing' || state.status === 'deleted') return false;
+  const { action, callback } = state.definition;
+  const headers = [...(action.kind === 'http' ? action.headers : []), ...(callback?.headers ?? [])];
+  let characters = 0;
+  for (const header of headers) characters += header.name.length + ('sealed' in header ? header.sealed.length : header.value.length);
+  return characters > limits.cachedHeaderCharacters;
+}
 
 function snapshotOf(state: TaskState): Snapshot | undefined {
   if (state.version % limits.snapshotEvery !== 0) return undefined;

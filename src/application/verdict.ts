@@ -1,5 +1,6 @@
 import { limits } from '../domain/limits.ts';
 import type { TaskError, TaskResult } from '../domain/task/events.ts';
+import { isDeeperThan } from './json-depth.ts';
 import { readMoment, readRetryAfter } from './moments.ts';
 import type { HttpOutcome } from './ports.ts';
 
@@ -75,7 +76,11 @@ function judgeContinuation(response: Response, result: TaskResult, continuation:
     const message = `the body of the target's continuation is larger than ${limits.resultBytes} bytes`;
     return { type: 'fail', error: { kind: 'truncated', message }, retryable: false, retryAfterMs: null, result, body: response.body };
   }
-  return { type: 'continue', runAt: Math.max(runAt, now), body: isJson && parses(response.body) ? response.body : null };
+  const text = isJson ? jsonText(response.body) : null;
+  if (text !== null && isDeeperThan(text, limits.jsonDepth)) {
+    return rejected(`the body of the target's continuation is nested deeper than ${limits.jsonDepth} levels`);
+  }
+  return { type: 'continue', runAt: Math.max(runAt, now), body: text === null ? null : new TextEncoder().encode(text) };
 }
 
 /** By its content type; a target that names none is believed when its body looks like an object or a list. */
@@ -86,11 +91,13 @@ function looksLikeJson(response: Response): boolean {
   return first === '{' || first === '[';
 }
 
-function parses(body: Uint8Array): boolean {
+/** The text of a JSON body, without the byte order mark that some targets put before it; null if it is none. */
+function jsonText(body: Uint8Array): string | null {
   try {
-    JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-    return true;
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    JSON.parse(text);
+    return text;
   } catch {
-    return false;
+    return null;
   }
 }

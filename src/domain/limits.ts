@@ -23,6 +23,7 @@ export const limits = {
   inlineBodyBytes: 8 * KiB,
   /** Bodies up to this stay in memory beside a folded state, so that most attempts need no read; larger ones would crowd it out. */
   cachedBodyBytes: 2 * KiB,
+  cachedHeaderCharacters: 4 * KiB,
   /** On the bus an entry is billed by 64 KB; a body beyond this is left out and read from the task instead. */
   publishedBodyBytes: 4 * KiB,
   /** What common servers accept as a request line. */

@@ -120,6 +120,7 @@ export async function createHost(settings: Settings, logger: Logger, runners: Ru
     if (event.facts.callback) scheduler.deliver(callbackWake(event));
   });
   let savedCheckpoint = views.checkpoint('dispatch');
+  let draining = false;
   const dispatchFeed = new Feed({
     name: 'dispatch',
     log,
@@ -130,7 +131,7 @@ export async function createHost(settings: Settings, logger: Logger, runners: Ru
     handle: async (records, position) => {
       await dispatch({ wakes: scheduler, bus }, records, systemClock.now());
       // Handling a record twice does nothing, so the checkpoint need not be exact, only never ahead.
-      if (position - savedCheckpoint < saveCheckpointEvery) return;
+      if (draining || position - savedCheckpoint < saveCheckpointEvery) return;
       views.saveCheckpoint('dispatch', position);
       savedCheckpoint = position;
     },
@@ -193,6 +194,9 @@ export async function createHost(settings: Settings, logger: Logger, runners: Ru
       await dispatchFeed.catchUp();
     },
     async stop(waitMs) {
+      // What is told from here on finds nobody to act on it any more: the next start tells it again.
+      const told = dispatchFeed.position;
+      draining = true;
       const ended = scheduler.stop();
       const limit = new AbortController();
       await Promise.race([ended, systemClock.sleep(waitMs, limit.signal)]);
@@ -201,7 +205,7 @@ export async function createHost(settings: Settings, logger: Logger, runners: Ru
       limit.abort();
       await dispatchFeed.stop();
       await feeds.project.stop();
-      views.saveCheckpoint('dispatch', dispatchFeed.position);
+      views.saveCheckpoint('dispatch', told);
       await caller.close();
       storage.close();
     },

@@ -1,13 +1,10 @@
-import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../adapters/system-clock.ts';
 import type { Logger } from '../application/ports.ts';
 import type { Runners } from '../application/runner.ts';
-import { parseStreamQuery, readPosition } from '../handlers/http/input/list-query.ts';
-import { inputProblem, problem } from '../handlers/http/problem.ts';
 import { type AdmissionOptions, createAdmission } from './admission.ts';
 import { createBridge } from './bridge.ts';
-import { streamEvents } from './event-stream.ts';
+import { createEventClients } from './event-clients.ts';
 import { createHost } from './host.ts';
 import type { Settings } from './settings.ts';
 
@@ -22,7 +19,6 @@ export type RunningServer = {
 const requestsAtOnce = 8_192;
 /** Appends waiting for a commit: more than a second's worth means that the disk does not keep up. */
 const appendsAtOnce = 50_000;
-const streamsAtOnce = 1_000;
 /** How long requests under way may take to be answered when the server stops. */
 const answerWaitMs = 1_000;
 
@@ -32,7 +28,7 @@ export async function startServer(settings: Settings, logger: Logger, runners: R
   const { log } = host.storage;
   let phase: 'starting' | 'ready' | 'stopping' = 'starting';
   let requests = 0;
-  const streams = new Set<ServerResponse>();
+  const eventClients = createEventClients({ log, logger });
   const state: AdmissionOptions['state'] = () => {
     if (phase !== 'ready') return phase;
     return requests >= requestsAtOnce || log.backlog() >= appendsAtOnce ? 'overloaded' : 'ready';
@@ -50,27 +46,9 @@ export async function startServer(settings: Settings, logger: Logger, runners: R
       }
     },
     stream: (event, answered, response) => {
+      // The API has found the route and the caller to be in order; the stream itself is nothing that a Lambda could answer with.
       if (event.path !== '/events' || answered.statusCode !== 501 || event.method === 'HEAD') return false;
-      const { query, headers } = event;
-      const parsed = parseStreamQuery(query);
-      const resumed = headers['last-event-id'] === undefined ? null : readPosition(headers['last-event-id']);
-      const errors = parsed.ok ? [] : [...parsed.errors];
-      if (resumed !== null && !resumed.ok) errors.push({ path: 'Last-Event-ID', message: resumed.message });
-      if (!parsed.ok || errors.length > 0) {
-        const refused = inputProblem(errors);
-        response.writeHead(refused.statusCode, refused.headers).end(refused.body);
-        return true;
-      }
-      if (streams.size >= streamsAtOnce) {
-        const { statusCode, headers, body } = problem(503, 'too many clients listen to events already', { 'retry-after': '5' });
-        response.writeHead(statusCode, headers).end(body);
-        return true;
-      }
-      streams.add(response);
-      response.once('close', () => streams.delete(response));
-      const { after, types } = parsed.value;
-      const position = resumed?.ok === true ? resumed.value : (after ?? log.head());
-      streamEvents(log, { after: position, types: types === null ? null : new Set(types) }, response);
+      eventClients.serve(event, response);
       return true;
     },
   });
@@ -89,7 +67,7 @@ export async function startServer(settings: Settings, logger: Logger, runners: R
     async stop(waitMs) {
       phase = 'stopping';
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const response of streams) response.end();
+      eventClients.end();
       server.closeIdleConnections();
       // Requests under way are answered before the log is let go; each takes a commit, no longer.
       await Promise.race([closed, systemClock.sleep(answerWaitMs)]);

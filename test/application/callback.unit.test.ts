@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpOutcome } from '../../src/application/ports.ts';
-import { deleteTask, redeliverCallback, retryTask, type TaskInput } from '../../src/application/task-commands.ts';
+import { deleteTask, redeliverCallback, retryTask } from '../../src/application/task-commands.ts';
+import type { TaskInput } from '../../src/application/task-input.ts';
 import { taskStream } from '../../src/application/task-store.ts';
 import { handleWake } from '../../src/application/wake.ts';
 import { limits } from '../../src/domain/limits.ts';
@@ -114,10 +115,19 @@ describe('the callback of a task', () => {
 
   test('that our own stop interrupted is not counted', async () => {
     const { world } = await ended({}, [{ kind: 'interrupted', message: 'stopping' }]);
+    world.stopping.abort();
 
     await world.deliverFirst('a');
 
     expect(await callbackOf(world)).toMatchObject({ status: 'pending', attempt: 0 });
+  });
+
+  test('that could not begin in time counts as a try, so that it is not made by sweeps for ever', async () => {
+    const { world } = await ended({}, [{ kind: 'interrupted', message: 'the call was not begun' }]);
+
+    await world.deliverFirst('a');
+
+    expect(await callbackOf(world)).toMatchObject({ status: 'pending', attempt: 1 });
   });
 
   test('that cannot be made counts as a try, so that it is not tried for ever', async () => {

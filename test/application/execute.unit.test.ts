@@ -273,6 +273,39 @@ describe('loading a task', () => {
   });
 });
 
+describe('a change of a request', () => {
+  const action = {
+    kind: 'http',
+    url: 'https://shop.example/orders',
+    target: 'https://shop.example:443',
+    method: 'POST',
+    headers: [{ name: 'Authorization', value: 'Bearer secret' }],
+    secretHeaders: [],
+    body: { kind: 'text', bytes: new TextEncoder().encode('same') },
+  } as const;
+
+  test('with the same secret and body twice is one change', async () => {
+    const world = createWorld();
+    await world.schedule('a', { runAt: epoch + hour });
+
+    for (const _time of [1, 2, 3]) await rescheduleTask(world.ports, 'a', { action }, {});
+
+    expect(world.types('a')).toEqual(['TaskScheduled', 'TaskRescheduled']);
+  });
+
+  test('with another secret, or another body of the same length, is another change', async () => {
+    const world = createWorld();
+    await world.schedule('a', { runAt: epoch + hour });
+    await rescheduleTask(world.ports, 'a', { action }, {});
+
+    await rescheduleTask(world.ports, 'a', { action: { ...action, headers: [{ name: 'Authorization', value: 'Bearer terces' }] } }, {});
+    const body = { kind: 'text', bytes: new TextEncoder().encode('emas') } as const;
+    await rescheduleTask(world.ports, 'a', { action: { ...action, body } }, {});
+
+    expect(world.types('a')).toHaveLength(4);
+  });
+});
+
 describe('a create', () => {
   test('of other content under the same id is refused', async () => {
     const world = createWorld();

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { deliveryId, encodeId } from '../../src/application/outgoing.ts';
 import type { HttpRequest } from '../../src/application/ports.ts';
-import type { TaskInput } from '../../src/application/task-commands.ts';
+import type { TaskInput } from '../../src/application/task-input.ts';
 import { taskStream } from '../../src/application/task-store.ts';
 import { epoch, second } from '../domain/task-histories.ts';
 import { createWorld, taskInput } from '../support/application-world.ts';

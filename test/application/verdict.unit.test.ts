@@ -157,6 +157,22 @@ describe('errand-continue', () => {
     );
   });
 
+  test('with JSON behind a byte order mark takes it without the mark, as nobody else would read it', () => {
+    const verdict = continued('1s', { 'content-type': 'application/json' }, '\ufeff{"a":1}');
+    expect(verdict).toMatchObject({ type: 'continue' });
+    expect(verdict.type === 'continue' ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(verdict.body ?? undefined) : '').toBe(
+      '{"a":1}',
+    );
+  });
+
+  test('with JSON deeper than a request may be is refused, as it could never be shown', () => {
+    expect(continued('1s', { 'content-type': 'application/json' }, '['.repeat(5_000) + ']'.repeat(5_000))).toMatchObject({
+      type: 'fail',
+      retryable: false,
+      error: { kind: 'rejected', message: expect.stringContaining('nested deeper than 100') },
+    });
+  });
+
   test('with JSON that is not UTF-8 keeps the body', () => {
     const outcome = response(200, { 'errand-continue': '1s', 'content-type': 'application/json' }, Uint8Array.of(0x22, 0xff, 0x22));
     expect(judged(outcome)).toMatchObject({ type: 'continue', body: null });

@@ -13,7 +13,7 @@ eventLogContract('on SQLite', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'errand-log-'));
   const database = openDatabase({ dir, file: 'events.db', migrations: eventLogMigrations, synchronous: 'NORMAL' });
   return {
-    log: new SqliteEventLog({ database, parse: parseStoredEvent, recentEvents: 16 }),
+    log: new SqliteEventLog({ database, parse: parseStoredEvent, recentEvents: 16, onUnreadable: () => undefined }),
     close() {
       database.close();
       rmSync(dir, { recursive: true });

@@ -107,6 +107,29 @@ describe('an orderly stop', () => {
     await again.stop();
   });
 
+  test('leaves the callbacks of what ended meanwhile to the next start, which makes them at once', async () => {
+    const errand = await startErrand();
+    const client = createClient(errand.url);
+    const { opened, open } = gate();
+    target.on('/last', async () => {
+      await opened;
+      return { body: 'finished' };
+    });
+    await client.post('/tasks', { id: 'last', request: { url: `${target.url}/last` }, callback: { url: `${target.url}/told` } });
+    await target.received('/last');
+
+    const stopped = errand.stop();
+    await refusing(errand.url);
+    open();
+    expect(await stopped).toBe(0);
+    const again = await errand.restart();
+
+    // Far sooner than the minute after which a lost callback is healed.
+    await target.received('/told', 1, 10_000);
+    await client.taskWhen('last', 'its callback is delivered', ({ callback }) => callback.status === 'delivered');
+    await again.stop();
+  });
+
   test('interrupts a call that hangs when its time is over, and tries it again after the restart', async () => {
     const errand = await startErrand();
     const client = createClient(errand.url);

@@ -339,4 +339,30 @@ describe('the tally', () => {
     expect([...(await models.read(['task#broken', 'task#whole'])).keys()]).toEqual(['task#whole']);
     expect(models.checkpoint).toBe(6);
   });
+
+  test('leaves out a stream whose gap holds an event that does not read, says so, and goes on with the others', async () => {
+    const models = new MemoryReadModels();
+    const broken: string[] = [];
+    const log = new MemoryEventLog();
+    log.read = () => Promise.reject(new Error('task#broken@1 does not read'));
+    const [, started] = storedEvents(start(created('task#broken')));
+    const records = [...(started === undefined ? [] : [started]), ...storedEvents(created('task#whole'))];
+
+    await project({ log, views: models, onBroken: (stream, error) => broken.push(`${stream}: ${error}`) }, records, 3);
+
+    expect(broken).toEqual(['task#broken: Error: task#broken@1 does not read']);
+    expect([...(await models.read(['task#broken', 'task#whole'])).keys()]).toEqual(['task#whole']);
+    expect(models.checkpoint).toBe(3);
+  });
+
+  test('fails, to be tried again, when it is the log that cannot be read', async () => {
+    const models = new MemoryReadModels();
+    const log = new MemoryEventLog();
+    log.read = () => Promise.reject(Object.assign(new Error('disk I/O error'), { code: 'ERR_SQLITE_ERROR', errcode: 10 }));
+    const records = storedEvents(start(created('task#one'))).slice(1);
+
+    await expect(project({ log, views: models, onBroken }, records, 3)).rejects.toThrow('disk I/O error');
+
+    expect(models.checkpoint).toBe(0);
+  });
 });

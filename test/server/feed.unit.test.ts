@@ -8,8 +8,8 @@ import { created, storedEvents } from '../support/stored-events.ts';
 
 const [template] = storedEvents(created('task#one'));
 
-/** A log of events that differ in their positions only. */
-function createLog(): PositionedLog & { append(count: number): void } {
+/** A log of events that differ in their positions only, without those that do not read. */
+function createLog(unreadable: readonly number[] = []): PositionedLog & { append(count: number): void } {
   const events: StoredEvent[] = [];
   const listeners = new Set<() => void>();
   return {
@@ -19,7 +19,8 @@ function createLog(): PositionedLog & { append(count: number): void } {
       }
       for (const listener of listeners) listener();
     },
-    readAll: (after, limit) => events.slice(after, after + limit),
+    readAll: (after, limit) =>
+      events.filter(({ position = 0 }) => position > after && !unreadable.includes(position)).slice(0, limit),
     head: () => events.length,
     onCommit(listener) {
       listeners.add(listener);
@@ -29,8 +30,8 @@ function createLog(): PositionedLog & { append(count: number): void } {
   };
 }
 
-function createFeed(options: Partial<FeedOptions> = {}) {
-  const log = createLog();
+function createFeed(options: Partial<FeedOptions> = {}, unreadable: readonly number[] = []) {
+  const log = createLog(unreadable);
   const logger = rememberingLogger();
   const seen: number[] = [];
   const batches: number[] = [];
@@ -93,6 +94,21 @@ describe('a feed', () => {
     await pass(100);
 
     expect(seen).toEqual([8, 9, 10]);
+  });
+
+  test('goes on past events that do not read, also when the log ends with them', async () => {
+    const { feed, log, seen } = createFeed({}, [1, 4, 11, 12]);
+    log.append(12);
+    feed.start();
+
+    const caughtUp = feed.catchUp();
+    await pass(100);
+    await caughtUp;
+
+    expect(seen).toEqual([2, 3, 5, 6, 7, 8, 9, 10]);
+    expect(feed.position).toBe(12);
+    await feed.stop();
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test('never handles anything within the commit that rang', () => {

@@ -2,6 +2,7 @@ import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction, Socket } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { buildConnector } from 'undici';
+import { sharedLookup } from './shared-lookup.ts';
 
 /** `public`: globally routable unicast addresses only. `any`: no checks. */
 export type EgressMode = 'any' | 'public';
@@ -115,7 +116,7 @@ const tlsSessions = 1_000;
  */
 export function guardedConnector(mode: EgressMode, options: GuardOptions = {}): Connector {
   const allows = options.allows ?? isPublicAddress;
-  const lookup = options.lookup ?? systemLookup;
+  const lookup = sharedLookup(options.lookup ?? systemLookup);
   const open = buildConnector({
     lookup: mode === 'public' ? guardedLookup(lookup, allows) : lookup,
     autoSelectFamily: true,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { failed, type ParseResult } from './input/parse-result.ts';
+import type { ParseResult } from '../../application/reading.ts';
+import { failed } from './input/parse-result.ts';
 
 const cursors = {
   list: z.strictObject({ kind: z.literal('list'), createdAt: z.number().int(), id: z.string() }),

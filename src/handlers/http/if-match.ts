@@ -1,4 +1,5 @@
-import { failed, type ParseResult } from './input/parse-result.ts';
+import type { ParseResult } from '../../application/reading.ts';
+import { failed } from './input/parse-result.ts';
 
 const entityTag = /^(?:W\/)?"([^"]*)"$/;
 /** No task has this version: a tag that we never gave matches nothing. */

@@ -2,9 +2,10 @@ import { isUtf8 } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
 import type { MiddlewareObj } from '@middy/core';
 import httpJsonBodyParser from '@middy/http-json-body-parser';
+import { isDeeperThan } from '../../application/json-depth.ts';
+import { LogUnavailable } from '../../application/log-unavailable.ts';
 import type { Digest, Logger } from '../../application/ports.ts';
 import { limits } from '../../domain/limits.ts';
-import { isDeeperThan } from './canonical.ts';
 import type { HttpEvent, HttpResponse } from './http-types.ts';
 import { ProblemError, problem } from './problem.ts';
 import { findRoute, type MethodRule, methodRules, type Route } from './route.ts';
@@ -28,14 +29,21 @@ export function problems(logger: Logger): ApiMiddleware {
         request.response = error.response;
         return;
       }
-      logger.error('a request failed', { path: request.event.path, error: error?.stack ?? String(error) });
-      // SQLite's and DynamoDB's own errors mean that the log could not be reached or written.
-      const busy = error instanceof Error && 'errcode' in error;
-      request.response = busy
-        ? problem(503, 'the log cannot be written just now; nothing was acknowledged', { 'retry-after': '1' })
-        : problem(500, 'something went wrong on our side');
+      // The path is left out: it may hold a token that answers for a task.
+      const { route } = request.event;
+      const id = route !== undefined && 'id' in route ? route.id : undefined;
+      logger.error('a request failed', { route: route?.name, id, error: error?.stack ?? String(error) });
+      request.response = failureOf(error);
     },
   };
+}
+
+/** What is told of a failure on our side: whether it passes, and nothing of its inside. */
+export function failureOf(error: unknown): HttpResponse {
+  if (error instanceof LogUnavailable) {
+    return problem(503, 'the log cannot be written just now; nothing was acknowledged', { 'retry-after': '1' });
+  }
+  return problem(500, 'something went wrong on our side');
 }
 
 /** Finds the route, or ends the request with 404 or 405. HEAD is answered as GET is, without the body. */

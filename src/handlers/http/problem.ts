@@ -1,5 +1,5 @@
+import type { InputError } from '../../application/reading.ts';
 import type { HttpResponse } from './http-types.ts';
-import type { InputError } from './input/parse-result.ts';
 
 const titles: Readonly<Record<number, string>> = {
   400: 'Bad request',

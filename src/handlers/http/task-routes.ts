@@ -1,6 +1,7 @@
 import type { CommandOutcome } from '../../application/execute.ts';
-import type { ReadModels } from '../../application/ports.ts';
+import type { Logger, ReadModels } from '../../application/ports.ts';
 import { findTask, findTaskAsOf, isLive, type QueryPorts, taskBodies, taskHistory } from '../../application/queries.ts';
+import type { ParseResult } from '../../application/reading.ts';
 import { renderStreamEvent } from '../../application/render-event.ts';
 import { renderCallback, renderResult, renderTask, resultOf } from '../../application/render-task.ts';
 import {
@@ -26,13 +27,13 @@ import { type HttpResponse, json, noContent } from './http-types.ts';
 import { readIfMatch } from './if-match.ts';
 import { readIdempotencyKey } from './input/identifier.ts';
 import { parseEventsQuery, parseListQuery, parseTaskQuery } from './input/list-query.ts';
-import type { ParseResult } from './input/parse-result.ts';
 import { parseBatch, parseCancel, parseNothing, parseTask, parseTaskChanges, type TaskInputContext } from './input/task-input.ts';
-import type { ApiEvent } from './middleware.ts';
+import { type ApiEvent, failureOf } from './middleware.ts';
 import { inputProblem, inputProblemBody, type ProblemBody, ProblemError, problem, respond } from './problem.ts';
 import { type Asked, refusalBody } from './refusal.ts';
 
-export type TaskRoutePorts = TaskCommandPorts & QueryPorts & { readonly views: ReadModels; readonly input: Omit<TaskInputContext, 'now'> };
+export type TaskRoutePorts = TaskCommandPorts &
+  QueryPorts & { readonly views: ReadModels; readonly input: Omit<TaskInputContext, 'now'>; readonly logger: Logger };
 
 export function etag(version: number): string {
   return `"${version}"`;
@@ -108,7 +109,8 @@ export async function postBatch(ports: TaskRoutePorts, event: ApiEvent): Promise
       } catch (error) {
         // A batch answers for each task; a key that does not read, though, belongs to the whole request.
         if (error instanceof ProblemError) throw error;
-        const failed = problem(503, 'the log cannot be written just now; this task was not acknowledged');
+        ports.logger.error('a task of a batch failed', { index, error: error instanceof Error ? error.stack : String(error) });
+        const failed = failureOf(error);
         return { status: failed.statusCode, problem: JSON.parse(failed.body) as ProblemBody };
       }
     }),

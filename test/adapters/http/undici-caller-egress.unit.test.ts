@@ -1,5 +1,5 @@
 import type { LookupFunction } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { callerWith, closeAll, httpServer, textOf } from './servers.ts';
 
 afterEach(closeAll);
@@ -128,6 +128,24 @@ describe('in mode public', () => {
     expect(outcome).toMatchObject({ kind: 'response', status: 307 });
     expect(inner.seen.connections).toBe(0);
   });
+});
+
+test('calls that connect at once to one name share one lookup, and each is still judged', async () => {
+  const server = await echo();
+  let asked = 0;
+  let tell = (): void => undefined;
+  const lookup: LookupFunction = (_hostname, _options, callback) => {
+    asked += 1;
+    tell = () => callback(null, [{ address: '127.0.0.1', family: 4 }]);
+  };
+  const judged: string[] = [];
+  const allows = (address: string) => judged.push(address) > 0;
+  const caller = callerWith({ egress: 'public', lookup, allows });
+  const outcomes = Array.from({ length: 10 }, () => caller.call({ url: `http://name.test:${server.port}/` }));
+  await vi.waitUntil(() => asked > 0);
+  tell();
+  expect((await Promise.all(outcomes)).map(textOf)).toEqual(Array.from({ length: 10 }, () => 'reached'));
+  expect([asked, judged.length]).toEqual([1, 20]);
 });
 
 test('in mode any the same addresses are called', async () => {

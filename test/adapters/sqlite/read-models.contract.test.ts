@@ -44,6 +44,35 @@ describe('read models on SQLite', () => {
     expect((await models.due({ until: epoch + 5 * second, limit: 10, after })).map(({ stream }) => stream)).toEqual(['task#1', 'task#2']);
   });
 
+  test('begin anew at another shape of the states, without forgetting what was dispatched, all at once', async () => {
+    const { database, models } = open();
+    const one = created('task#one', { labels: { a: '1' } });
+    await models.write([step(null, start(one))], 7);
+    models.saveCheckpoint('dispatch', 5);
+    expect(models.stateSchema()).toBe(0);
+
+    models.startAnew({ stateSchema: 3, dispatched: 4 });
+
+    expect([models.stateSchema(), models.checkpoint('project'), models.checkpoint('dispatch')]).toEqual([3, 0, 4]);
+    expect((await models.read(['task#one'])).size).toBe(0);
+    for (const table of ['views', 'labels', 'counts', 'minutes']) {
+      expect(Number(database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n'])).toBe(0);
+    }
+    expect(await models.write([step(null, one)])).toEqual([]);
+  });
+
+  test('keep light states in memory and read heavy ones from the file', async () => {
+    const { database, models } = open();
+    const labels = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`label-${n}`, 'x'.repeat(250)]));
+    const [light, heavy] = [created('task#light'), created('task#heavy', { labels })];
+    await models.write([step(null, light), step(null, heavy)]);
+    expect((await models.read(['task#heavy'])).get('task#heavy')?.state).toEqual(heavy.state);
+
+    database.exec('DELETE FROM views');
+
+    expect([...(await models.read(['task#light', 'task#heavy'])).keys()]).toEqual(['task#light']);
+  });
+
   test('know which streams are in a status', async () => {
     const { models } = open();
     await models.write([step(null, created('task#one')), step(null, start(created('task#two')))]);

@@ -1,9 +1,6 @@
 import { type Reading, refuse } from '../../../application/reading.ts';
+import type { BodyInput, JsonBodyInput } from '../../../application/task-input.ts';
 import { limits } from '../../../domain/limits.ts';
-import type { BodyKind } from '../../../domain/task/events.ts';
-
-export type InputBody = { readonly kind: BodyKind; readonly bytes: Uint8Array };
-export type JsonBody = { readonly kind: 'json'; readonly bytes: Uint8Array };
 
 const encoder = new TextEncoder();
 const tooLarge = refuse(`must be at most ${limits.bodyBytes} bytes`);
@@ -24,7 +21,7 @@ function hasFiniteNumbers(value: unknown): boolean {
 }
 
 /** A JSON value as the bytes that are sent and kept. */
-export function jsonBody(value: unknown): Reading<JsonBody> {
+export function jsonBody(value: unknown): Reading<JsonBodyInput> {
   let text: string;
   try {
     // JSON allows 1e400, but no double holds it: it would be sent as null.
@@ -40,7 +37,7 @@ export function jsonBody(value: unknown): Reading<JsonBody> {
 }
 
 /** A body given as JSON: a string is sent as it is, anything else re-serialised. */
-export function readBody(value: unknown): Reading<InputBody> {
+export function readBody(value: unknown): Reading<BodyInput> {
   if (typeof value !== 'string') return jsonBody(value);
   // Half a surrogate pair has no UTF-8 form, and replacing it would not be what was asked for.
   if (!value.isWellFormed()) return refuse('has half of a surrogate pair, which UTF-8 cannot hold: give the bytes as bodyBase64');
@@ -49,7 +46,7 @@ export function readBody(value: unknown): Reading<InputBody> {
 }
 
 /** A body given as base64 (RFC 4648, section 4, with padding, without line breaks). */
-export function readBodyBase64(value: unknown): Reading<InputBody> {
+export function readBodyBase64(value: unknown): Reading<BodyInput> {
   if (typeof value !== 'string') return refuse('must be a string');
   if (value.length > base64Length) return tooLarge;
   const bytes = Buffer.from(value, 'base64');

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { limits } from '../../../domain/limits.ts';
+import { isSealed } from '../../../domain/task/sealed-headers.ts';
 import { type Path, parsed, type Report } from './parse-result.ts';
 
 export type PlainHeader = { readonly name: string; readonly value: string };
@@ -7,9 +8,6 @@ export type PlainHeader = { readonly name: string; readonly value: string };
 export type GivenHeaders = { readonly form: 'map' | 'list'; readonly entries: readonly PlainHeader[] };
 
 export const noHeaders: GivenHeaders = { form: 'map', entries: [] };
-
-/** Header names whose values are always sealed in the log. */
-export const alwaysSealed: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie', 'x-api-key']);
 
 /** A token of RFC 9110, section 5.6.2. */
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -180,8 +178,7 @@ export const secretHeaders: z.ZodType<readonly string[], unknown> = parsed(
 export function refuseMaskedValues(given: GivenHeaders, secrets: readonly string[], report: Report): void {
   for (const [index, header] of given.entries.entries()) {
     if (header.value !== '***') continue;
-    const lower = header.name.toLowerCase();
-    if (!alwaysSealed.has(lower) && !secrets.includes(lower)) continue;
+    if (!isSealed(header.name, secrets)) continue;
     report(
       `${header.name} is sealed and reads "***" in answers: give its value`,
       given.form === 'list' ? ['headers', index, 'value'] : ['headers', header.name],

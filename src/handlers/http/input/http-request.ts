@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { type Reading, refuse } from '../../../application/reading.ts';
+import type { BodyInput, CallbackInput, OutgoingInput } from '../../../application/task-input.ts';
 import { limits } from '../../../domain/limits.ts';
 import type { FinishedStatus } from '../../../domain/task/events.ts';
-import { type InputBody, readBody, readBodyBase64 } from './body.ts';
-import { headers, noHeaders, type PlainHeader, refuseMaskedValues, secretHeaders } from './headers.ts';
+import { readBody, readBodyBase64 } from './body.ts';
+import { headers, noHeaders, refuseMaskedValues, secretHeaders } from './headers.ts';
 import { parsed, type Report, read } from './parse-result.ts';
 
 /** Where a request goes. `target` is scheme, host and port, the port always named: what slots and queues are shared out by. */
@@ -11,14 +12,8 @@ export type Destination = { readonly url: string; readonly target: string };
 /** `address` is the parsed URL, for the check of a literal address. */
 type Addressed = Destination & { readonly address: URL };
 
-type Outgoing = Destination & {
-  readonly method: string;
-  readonly headers: readonly PlainHeader[];
-  /** Lower case, as given: the names that are always sealed are not added. */
-  readonly secretHeaders: readonly string[];
-};
-export type HttpRequestInput = Outgoing & { readonly body: InputBody | null };
-export type CallbackInput = Outgoing & { readonly on: readonly FinishedStatus[] };
+/** The request of a task: where it goes and what it carries. */
+export type HttpRequestInput = OutgoingInput & { readonly body: BodyInput | null };
 /** What a schema gives: the input and its parsed URL, which is not part of it. */
 export type WithAddress<T> = { readonly input: T; readonly address: URL };
 
@@ -87,7 +82,7 @@ const outgoingFields = {
 
 type OutgoingFields = z.output<z.ZodObject<typeof outgoingFields>>;
 
-function outgoing(fields: OutgoingFields, report: Report): Outgoing {
+function outgoing(fields: OutgoingFields, report: Report): OutgoingInput {
   const given = fields.headers ?? noHeaders;
   const secrets = fields.secretHeaders ?? [];
   refuseMaskedValues(given, secrets, report);

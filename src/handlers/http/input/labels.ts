@@ -6,6 +6,8 @@ import { isWithin } from './scalars.ts';
 
 /** What is wrong with a label, if anything; keys come from clients and so does every length. */
 export function labelProblem(key: string, value: unknown): string | null {
+  // Parsers of stored JSON drop this one key, and a label that comes and goes is worse than none.
+  if (key === '__proto__') return 'is not possible as a label key';
   if (key === '') return 'a label key must not be empty';
   if (!isWithin(key, limits.labelKeyLength)) return `a label key must be at most ${limits.labelKeyLength} characters long`;
   if (typeof value !== 'string') return 'must be a string';

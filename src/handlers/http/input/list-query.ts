@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import type { InputError, ParseResult } from '../../../application/reading.ts';
 import { type Reading, refuse } from '../../../application/reading.ts';
 import { readTime } from '../../../application/times.ts';
 import { limits } from '../../../domain/limits.ts';
 import type { Labels } from '../../../domain/task/events.ts';
 import type { TaskStatus } from '../../../domain/task/state.ts';
 import { labelProblem, labelsFrom } from './labels.ts';
-import { failed, type InputError, type ParseResult, parseWith, pathText, read } from './parse-result.ts';
+import { failed, parseWith, pathText, read } from './parse-result.ts';
 import { oneOf } from './scalars.ts';
 import { timeJsonSchema } from './time.ts';
 

@@ -1,9 +1,5 @@
 import { z } from 'zod';
-import { type Reading, refuse } from '../../../application/reading.ts';
-
-/** One thing wrong with an input. `path` is like `request.headers[0].key`, and empty for the whole; `message` reads on after the path. */
-export type InputError = { readonly path: string; readonly message: string };
-export type ParseResult<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errors: readonly InputError[] };
+import { type InputError, type ParseResult, type Reading, refuse } from '../../../application/reading.ts';
 
 export type Path = readonly PropertyKey[];
 /** Tells what is wrong, below the value being read when a path is given. */

@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import type { InputError, ParseResult } from '../../../application/reading.ts';
 import { type Reading, refuse } from '../../../application/reading.ts';
+import type { ActionInput, JsonBodyInput } from '../../../application/task-input.ts';
 import { limits } from '../../../domain/limits.ts';
-import { type JsonBody, jsonBody } from './body.ts';
+import { jsonBody } from './body.ts';
 import type { HttpRequestInput, WithAddress } from './http-request.ts';
-import { type InputError, type ParseResult, read } from './parse-result.ts';
+import { read } from './parse-result.ts';
 import { text } from './scalars.ts';
 
 /** What the shape of an input does not say: the time, the rule for addresses, and the code that is registered. */
@@ -17,10 +19,7 @@ export type TaskInputContext = {
   runner(name: string): { parse(params: unknown): ParseResult<unknown> } | null;
 };
 
-export type HttpActionInput = { readonly kind: 'http' } & HttpRequestInput;
-export type RunnerActionInput = { readonly kind: 'runner'; readonly name: string; readonly body: JsonBody };
-export type EventActionInput = { readonly kind: 'event'; readonly detailType: string; readonly body: JsonBody };
-export type ActionInput = HttpActionInput | RunnerActionInput | EventActionInput;
+type ActionOf<Kind extends ActionInput['kind']> = Extract<ActionInput, { readonly kind: Kind }>;
 
 /** Code registered in src/runners, by name. */
 export const runner = z.strictObject({
@@ -28,7 +27,7 @@ export const runner = z.strictObject({
   params: z.unknown().optional().meta({ default: {}, description: 'Checked by the runner itself; at most 256 KiB as JSON.' }),
 });
 
-function readDetail(value: unknown): Reading<JsonBody> {
+function readDetail(value: unknown): Reading<JsonBodyInput> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? jsonBody(value) : refuse('must be an object');
 }
 
@@ -51,7 +50,7 @@ export function checkAddress(path: string, address: URL, context: TaskInputConte
   }
 }
 
-export function httpAction(given: WithAddress<HttpRequestInput>, context: TaskInputContext, errors: InputError[]): HttpActionInput {
+export function httpAction(given: WithAddress<HttpRequestInput>, context: TaskInputContext, errors: InputError[]): ActionOf<'http'> {
   checkAddress('request.url', given.address, context, errors);
   const { url, target, method, headers, secretHeaders, body } = given.input;
   return { kind: 'http', url, target, method, headers, secretHeaders, body };
@@ -61,7 +60,7 @@ function under(path: string, below: string): string {
   return below === '' || below.startsWith('[') ? path + below : `${path}.${below}`;
 }
 
-function runnerAction(given: z.output<typeof runner>, context: TaskInputContext, errors: InputError[]): RunnerActionInput | null {
+function runnerAction(given: z.output<typeof runner>, context: TaskInputContext, errors: InputError[]): ActionOf<'runner'> | null {
   const registered = context.runner(given.name);
   if (registered === null) {
     errors.push({ path: 'runner.name', message: 'is not the name of a registered runner' });

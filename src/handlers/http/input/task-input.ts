@@ -1,58 +1,23 @@
 import { z } from 'zod';
 import { durationText } from '../../../application/durations.ts';
+import type { InputError, ParseResult } from '../../../application/reading.ts';
+import type { CallbackInput, TaskChangesInput, TaskInput } from '../../../application/task-input.ts';
 import { limits } from '../../../domain/limits.ts';
-import type { RetryPolicy } from '../../../domain/retry-policy.ts';
 import { defaultRetryPolicy } from '../../../domain/retry-policy.ts';
-import type { Labels } from '../../../domain/task/events.ts';
 import { duration } from './duration.ts';
-import { type CallbackInput, callback, httpRequest, type WithAddress } from './http-request.ts';
+import { callback, httpRequest, type WithAddress } from './http-request.ts';
 import { taskId } from './identifier.ts';
 import { labels } from './labels.ts';
-import { failed, type InputError, type ParseResult, parseWith } from './parse-result.ts';
+import { failed, parseWith } from './parse-result.ts';
 import { retry } from './retry.ts';
 import { oneOf, text, wholeNumber } from './scalars.ts';
-import {
-  type ActionInput,
-  actionOf,
-  checkAddress,
-  event,
-  type HttpActionInput,
-  httpAction,
-  runner,
-  type TaskInputContext,
-} from './task-action.ts';
+import { actionOf, checkAddress, event, httpAction, runner, type TaskInputContext } from './task-action.ts';
 import { time } from './time.ts';
 
 export type { TaskInputContext } from './task-action.ts';
 
 const defaultTimeoutMs = 30_000;
 const defaultCompleteWithinMs = 3_600_000;
-
-/** What a client asks for, checked, with the defaults of the contract filled in. Times are epoch milliseconds. */
-export type TaskInput = {
-  readonly id: string | null;
-  readonly action: ActionInput;
-  /** Never before the context's now. */
-  readonly runAt: number;
-  readonly strategy: 'await' | 'async';
-  readonly timeoutMs: number;
-  readonly completeWithinMs: number;
-  readonly retry: RetryPolicy;
-  readonly callback: CallbackInput | null;
-  readonly labels: Labels;
-  readonly priority: number;
-  readonly startBeforeMs: number | null;
-};
-
-/** The parts of a pending task to replace; `callback: null` removes it. */
-export type TaskChangesInput = {
-  readonly runAt?: number;
-  readonly action?: HttpActionInput;
-  readonly timeoutMs?: number;
-  readonly retry?: RetryPolicy;
-  readonly callback?: CallbackInput | null;
-  readonly labels?: Labels;
-};
 
 const timeoutRange = { minMs: limits.attemptTimeoutMinMs, maxMs: limits.attemptTimeoutMaxMs };
 const completeWithinRange = { minMs: limits.completeWithinMinMs, maxMs: limits.completeWithinMaxMs };
