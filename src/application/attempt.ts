@@ -111,7 +111,8 @@ function commandOf(verdict: Verdict, at: { readonly startedVersion: number; read
     case 'accept':
       return { type: 'accept', now, startedVersion, response: verdict.response };
     case 'continue': {
-      const { runAt, body } = verdict;
+      const { delayMs, body } = verdict;
+      const runAt = delayMs === null ? Math.max(now, verdict.runAt) : now + delayMs;
       return { type: 'continue', startedVersion, runAt, ...(body === null ? {} : { body: { kind: 'json', bytes: body.length } }) };
     }
     case 'fail': {

@@ -1,13 +1,20 @@
 import { readDuration } from './durations.ts';
 import { readTime } from './times.ts';
 
-/** A pause or a point in time, as targets may name it: a duration, an ISO time, or epoch milliseconds. Null if unreadable. */
-export function readMoment(text: string, now: number): number | null {
+/** A pause in milliseconds, as targets may name it: a duration, or a bare number that can hardly be a date. Null if it is none. */
+export function readPause(text: string): number | null {
   const trimmed = text.trim();
   const duration = readDuration(trimmed);
-  if (duration.ok) return now + duration.value;
-  // A bare number is a duration, as everywhere a duration is asked; one that can only be a date is taken as one.
-  if (/^\d{1,15}$/.test(trimmed)) return Number(trimmed) < 1e12 ? now + Number(trimmed) : Number(trimmed);
+  if (duration.ok) return duration.value;
+  return /^\d{1,15}$/.test(trimmed) && Number(trimmed) < 1e12 ? Number(trimmed) : null;
+}
+
+/** A pause from now or a point in time, as targets may name it: a duration, an ISO time, or epoch milliseconds. Null if unreadable. */
+export function readMoment(text: string, now: number): number | null {
+  const pause = readPause(text);
+  if (pause !== null) return now + pause;
+  const trimmed = text.trim();
+  if (/^\d{13,15}$/.test(trimmed)) return Number(trimmed);
   const time = readTime(trimmed);
   return time.ok ? time.value : null;
 }

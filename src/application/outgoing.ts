@@ -1,5 +1,6 @@
 import type { CallbackSpec, Header, HttpAction } from '../domain/task/events.ts';
 import type { Running } from '../domain/task/state.ts';
+import { parseExactJson } from './exact-json.ts';
 import type { Sealer, Signer, Tokens } from './ports.ts';
 import { taskStream } from './task-store.ts';
 
@@ -99,7 +100,7 @@ function bodyOrQuery(action: HttpAction, bytes: Uint8Array | null): { readonly u
   if (bytes === null || action.body?.kind !== 'json' || (action.method !== 'GET' && action.method !== 'HEAD')) {
     return { url: action.url, body: bytes };
   }
-  const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  const value = parseExactJson(new TextDecoder().decode(bytes));
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return { url: action.url, body: bytes };
   return { url: withQuery(action.url, Object.entries(value)), body: null };
 }

@@ -2,6 +2,7 @@ import type { RetryPolicy } from '../domain/retry-policy.ts';
 import type { Action, BodyNote, CallbackSpec, Header, TaskResult } from '../domain/task/events.ts';
 import { type CallbackState, type Failure, isFinished, type Live, type StoredResult } from '../domain/task/state.ts';
 import { base64, renderBody } from './bodies.ts';
+import { parseExactJson } from './exact-json.ts';
 import { isoTime } from './times.ts';
 
 /** The bytes a task's rendering may show; null leaves them out, as lists do. */
@@ -47,7 +48,8 @@ export function renderTask(state: Live, bodies: TaskBodies | null) {
 /** The failure that is to be shown: the final one, or the newest while more attempts follow. */
 function failureOf(state: Live): Failure | null {
   if (state.status === 'failed') return state.failure;
-  return state.status === 'succeeded' ? null : state.lastFailure;
+  // What came before a cancel or a success stands in the history; it is not how the task ended.
+  return state.status === 'succeeded' || state.status === 'cancelled' ? null : state.lastFailure;
 }
 
 /** The body the given state would show as its result, if any. */
@@ -92,7 +94,7 @@ export function renderRequestBody(note: BodyNote | null, bytes: Uint8Array | nul
 /** What was taken as JSON once is shown as it is if it does not read any more: no reading of a task may fail for its body. */
 export function parsedOrText(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExactJson(text);
   } catch {
     return text;
   }
@@ -144,7 +146,8 @@ export function renderCallbackState(state: CallbackState): object {
         attempt: state.attempt,
         ...answered(state.error?.status),
         ...failure(state.error),
-        nextAttemptAt: isoTime(state.nextAttemptAt),
+        // The first try is made at once; what the state holds before it is when a lost one would be healed.
+        ...(state.attempt === 0 ? {} : { nextAttemptAt: isoTime(state.nextAttemptAt) }),
       };
     case 'delivered':
       return { status: 'delivered', attempt: state.attempt, ...answered(state.responseStatus) };

@@ -49,7 +49,7 @@ export async function runRunner(ports: AttemptPorts, state: Running, name: strin
       const runAt = outcome.runAt ?? now;
       if (!Number.isFinite(runAt) || runAt > now + limits.scheduleAheadMs)
         return failed('rejected', "the runner's runAt is not a time within 10 years", false);
-      return { type: 'continue', runAt: Math.max(now, Math.round(runAt)), body };
+      return { type: 'continue', runAt: Math.max(now, Math.round(runAt)), delayMs: null, body };
     })
     .catch((error: unknown) => failed('runner', error instanceof Error ? error.message : String(error), true));
   try {

@@ -64,6 +64,12 @@ function callbackOf(input: CallbackInput | null, sealer: Sealer, before: readonl
   return input === null ? null : { ...outgoing(input, sealer, before), on: input.on };
 }
 
+/** The time that was asked for, reckoned when it is decided: never before then. Undefined where none was. */
+function timeOf(input: { readonly runAt?: number; readonly delayMs?: number | null }, now: number): number | undefined {
+  if (input.delayMs !== undefined && input.delayMs !== null) return now + input.delayMs;
+  return input.runAt === undefined ? undefined : Math.max(now, input.runAt);
+}
+
 /** An empty body is none: there are no bytes to keep or to send. */
 function bytesOf(body: BodyInput | null): Uint8Array | undefined {
   return body === null || body.bytes.length === 0 ? undefined : body.bytes;
@@ -98,10 +104,10 @@ export async function scheduleTask(
     stream: taskStream(id),
     startFrom: missingTask,
     body: bytesOf(input.action.body),
-    command: (_now, { state }) => ({
+    command: (now, { state }) => ({
       type: 'schedule',
       definition,
-      runAt: input.runAt,
+      runAt: timeOf(input, now) ?? now,
       sameContent: state.status !== 'missing' && state.status !== 'deleted' && sealer.matches(state.definition.contentHash, sent.content),
     }),
   });
@@ -110,7 +116,7 @@ export async function scheduleTask(
 type Guard = { readonly expectedVersions?: readonly number[] | undefined };
 
 export async function rescheduleTask(ports: TaskCommandPorts, id: string, input: TaskChangesInput, guard: Guard): Promise<CommandOutcome> {
-  const { runAt, action, callback, timeoutMs, retry, labels } = input;
+  const { action, callback, timeoutMs, retry, labels } = input;
   const bytes = action === undefined ? undefined : bytesOf(action.body);
   const digest = bytes === undefined ? undefined : ports.digest.sha256(bytes);
   const changesOf = (definition: TaskDefinition | null): TaskChanges => ({
@@ -124,8 +130,9 @@ export async function rescheduleTask(ports: TaskCommandPorts, id: string, input:
     stream: taskStream(id),
     ...guard,
     body: bytes,
-    command: (_now, { state }) => {
+    command: (now, { state }) => {
       const changes = changesOf('definition' in state ? state.definition : null);
+      const runAt = timeOf(input, now);
       return { type: 'reschedule', changes, ...(runAt === undefined ? {} : { runAt }) };
     },
   });

@@ -22,7 +22,10 @@ export type CallbackInput = OutgoingInput & { readonly on: readonly FinishedStat
 export type TaskInput = {
   readonly id: string | null;
   readonly action: ActionInput;
+  /** When to run; counts only where no delay is given. One that has passed by the time it is decided means then. */
   readonly runAt: number;
+  /** How long after it is decided to run: from the same reading of the clock as the event's own time. */
+  readonly delayMs: number | null;
   readonly strategy: 'await' | 'async';
   readonly timeoutMs: number;
   readonly completeWithinMs: number;
@@ -34,6 +37,7 @@ export type TaskInput = {
 };
 export type TaskChangesInput = {
   readonly runAt?: number;
+  readonly delayMs?: number;
   readonly action?: Extract<ActionInput, { kind: 'http' }>;
   readonly timeoutMs?: number;
   readonly retry?: RetryPolicy;

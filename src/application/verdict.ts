@@ -1,7 +1,7 @@
 import { limits } from '../domain/limits.ts';
 import type { TaskError, TaskResult } from '../domain/task/events.ts';
 import { isDeeperThan } from './json-depth.ts';
-import { readMoment, readRetryAfter } from './moments.ts';
+import { readMoment, readPause, readRetryAfter } from './moments.ts';
 import type { HttpOutcome } from './ports.ts';
 
 /** What an attempt came to, ready to be recorded. `body` are the bytes beside the event. */
@@ -13,7 +13,13 @@ export type Verdict =
       readonly emitted?: { readonly detailType: string; readonly detail: unknown };
     }
   | { readonly type: 'accept'; readonly response: TaskResult; readonly body: Uint8Array }
-  | { readonly type: 'continue'; readonly runAt: number; readonly body: Uint8Array | null }
+  | {
+      readonly type: 'continue';
+      readonly runAt: number;
+      /** Where the target named a pause: it counts from when the outcome is recorded. */
+      readonly delayMs: number | null;
+      readonly body: Uint8Array | null;
+    }
   | {
       readonly type: 'fail';
       readonly error: TaskError;
@@ -80,7 +86,8 @@ function judgeContinuation(response: Response, result: TaskResult, continuation:
   if (text !== null && isDeeperThan(text, limits.jsonDepth)) {
     return rejected(`the body of the target's continuation is nested deeper than ${limits.jsonDepth} levels`);
   }
-  return { type: 'continue', runAt: Math.max(runAt, now), body: text === null ? null : new TextEncoder().encode(text) };
+  const delayMs = readPause(continuation);
+  return { type: 'continue', runAt: Math.max(runAt, now), delayMs, body: text === null ? null : new TextEncoder().encode(text) };
 }
 
 /** By its content type; a target that names none is believed when its body looks like an object or a list. */

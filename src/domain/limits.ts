@@ -51,7 +51,8 @@ export const limits = {
   changesPerTask: 1_000,
   redeliveriesPerTask: 1_000,
   tasksPerBatch: 100,
-  priorityMagnitude: 1_000,
+  /** Kept and shown, not yet acted upon: any number that every client can hold. */
+  priorityMagnitude: 2_147_483_647,
 
   /** Shorter deadlines measure the network rather than the target. */
   attemptTimeoutMinMs: 100,

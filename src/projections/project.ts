@@ -6,7 +6,7 @@ import { initialTask } from '../domain/task/state.ts';
 export type ProjectPorts = {
   readonly log: EventLog;
   readonly views: ReadModels;
-  /** Hears of a stream whose events do not fold, which is a broken log: it is left out, and the others go on. */
+  /** Hears of a stream whose events do not read or do not fold, which is a broken log: it is left out, and the others go on. */
   readonly onBroken: (stream: string, error: unknown) => void;
 };
 
@@ -56,17 +56,25 @@ async function step(
   const version = before?.version ?? 0;
   const news = following(version, hints);
   if (news === 'nothing') return null;
-  const events = news === 'gap' ? await log.read(stream, { after: version }) : news;
-  const newest = events.at(-1);
-  if (newest === undefined) return null;
-  let state: View['state'];
   try {
-    state = fold(before?.state ?? initialTask, events.map(taskEvent));
+    const events = news === 'gap' ? await log.read(stream, { after: version }) : news;
+    const newest = events.at(-1);
+    if (newest === undefined) return null;
+    const state = fold(before?.state ?? initialTask, events.map(taskEvent));
+    return { before, after: { stream, version: newest.version, state }, tallies: tally(events) };
   } catch (error) {
+    if (isOfSystem(error)) throw error;
     onBroken(stream, error);
     return null;
   }
-  return { before, after: { stream, version: newest.version, state }, tallies: tally(events) };
+}
+
+/**
+ * Whether it is the store that failed, which may pass, and not what is in it: the system and SQLite give their errors codes
+ * (https://nodejs.org/api/errors.html#errorcode), an event that does not read has none.
+ */
+function isOfSystem(error: unknown): boolean {
+  return error instanceof Error && ('code' in error || 'errcode' in error);
 }
 
 /** The hinted events that follow a version without a gap. */

@@ -23,5 +23,6 @@ function problems(issue: z.core.$ZodIssue): { readonly path: string; readonly me
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ path: path === '' ? key : `${path}.${key}`, message: 'is not a known parameter' }));
   }
-  return [{ path, message: issue.message.replace(/^Invalid input: /, 'is not valid: ') }];
+  const isAbsent = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+  return [{ path, message: isAbsent ? 'is required' : issue.message.replace(/^Invalid input: /, 'is not valid: ') }];
 }

@@ -91,11 +91,14 @@ export class Feed {
 
   async #handleAll(): Promise<void> {
     const { log, batch, handle } = this.#options;
-    for (let records = log.readAll(this.#position, batch); records.length > 0; records = log.readAll(this.#position, batch)) {
-      const position = records.at(-1)?.position ?? this.#position;
-      await handle(records, position);
+    for (let head = log.head(); this.#position < head; head = log.head()) {
+      const records = log.readAll(this.#position, batch);
+      // With nothing more that reads, whatever is left up to the head is passed over.
+      const position = records.at(-1)?.position ?? head;
+      if (records.length > 0) await handle(records, position);
       this.#position = position;
-      if (records.length === batch) await new Promise<void>((resolve) => setImmediate(resolve));
+      // A long way to catch up must not hold up everybody else.
+      if (position < head) await new Promise<void>((resolve) => setImmediate(resolve));
     }
   }
 

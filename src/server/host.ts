@@ -22,7 +22,7 @@ import { Scheduler } from './scheduler.ts';
 import { hasShortSigningSecret, loadSecrets } from './secret-files.ts';
 import type { Settings } from './settings.ts';
 import type { Job } from './slots.ts';
-import { openStorage, type Storage } from './storage.ts';
+import { openStorage, type Storage, startOfViews } from './storage.ts';
 import { version } from './version.ts';
 
 /** Folded streams kept in memory; a state is about a kilobyte. */
@@ -48,7 +48,16 @@ export type Host = {
 
 /** The single-node host: every port on this process, wired once. Throws if the data directory is in use or a setting is unusable. */
 export async function createHost(settings: Settings, logger: Logger, runners: Runners): Promise<Host> {
-  const storage = openStorage(settings.dataDir);
+  const storage = openStorage(settings.dataDir, logger);
+  try {
+    return await wireHost(storage, settings, logger, runners);
+  } catch (error) {
+    storage.close();
+    throw error;
+  }
+}
+
+async function wireHost(storage: Storage, settings: Settings, logger: Logger, runners: Runners): Promise<Host> {
   const { log, views } = storage;
   const secrets = loadSecrets(settings);
   if (hasShortSigningSecret(secrets)) logger.warn('a signing secret is shorter than the 24 bytes that Standard Webhooks asks for');
@@ -162,10 +171,14 @@ export async function createHost(settings: Settings, logger: Logger, runners: Ru
   async function recover(): Promise<void> {
     const streams = views.streamsWithStatus('running');
     for (let first = 0; first < streams.length; first += recoveryChunk) {
-      await Promise.all(streams.slice(first, first + recoveryChunk).map((stream) => interrupt(stream)));
+      await Promise.all(streams.slice(first, first + recoveryChunk).map((stream) => interrupt(stream).catch(notInterrupted(stream))));
     }
     if (streams.length > 0) logger.warn('attempts were interrupted when the last process ended', { attempts: streams.length });
   }
+
+  /** One stream that does not load must not keep all others from being run. */
+  const notInterrupted = (stream: string) => (error: unknown) =>
+    logger.error('an attempt that was running when the last process ended could not be interrupted', { stream, error: String(error) });
 
   async function interrupt(stream: string): Promise<void> {
     const { state } = await store.load(stream);
@@ -215,16 +228,4 @@ export async function createHost(settings: Settings, logger: Logger, runners: Ru
 /** The terminal event of a task that asks for a callback: its first try is made at once. */
 function callbackWake({ stream, version: at, facts }: StoredEvent): Wake {
   return { stream, version: at, dueAt: 0, target: facts.target, lane: facts.lane };
-}
-
-/** Where projection goes on. Read models that are ahead of the log belong to another one, and are made anew. */
-function startOfViews({ log, views, viewsDatabase }: Storage): number {
-  const position = views.checkpoint('project');
-  if (position <= log.head()) return position;
-  clearReadModels(viewsDatabase);
-  return 0;
-}
-
-function clearReadModels(database: Storage['viewsDatabase']): void {
-  database.exec('BEGIN; DELETE FROM views; DELETE FROM labels; DELETE FROM counts; DELETE FROM minutes; DELETE FROM checkpoints; COMMIT');
 }

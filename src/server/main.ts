@@ -3,6 +3,13 @@ import { createLogger } from './logger.ts';
 import { startServer } from './server.ts';
 import { readSettings } from './settings.ts';
 
+/**
+ * Names are resolved on libuv's threads, by at most half of them at a time, and one whose servers hang holds its thread for seconds:
+ * with the usual four threads two such names would hold up every other new connection. Threads that wait cost next to nothing.
+ * Read when the pool is first used, which no import does (seen with Node 24: `/proc/<pid>/task`).
+ */
+process.env['UV_THREADPOOL_SIZE'] ||= '64';
+
 /** How long calls under way may take after the signal to stop. */
 const stopWaitMs = 10_000;
 

@@ -8,7 +8,16 @@ import { SqliteReadModels } from '../adapters/sqlite/read-models.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { type Comparison, compareReadModels, type Difference, type LogPart, rebuild } from '../projections/rebuild.ts';
 import { readDataDir } from './settings.ts';
-import { createLog, logFile, openLogDatabase, openScratchViews, openViewsDatabase, viewsFile } from './storage.ts';
+import {
+  createLog,
+  haveTodaysShape,
+  logFile,
+  openLogDatabase,
+  openScratchViews,
+  openViewsDatabase,
+  startViewsAnew,
+  viewsFile,
+} from './storage.ts';
 
 const usage = `Makes the read models (lists, due index, statistics) anew from the event log.
 
@@ -55,8 +64,7 @@ async function projectAfter(log: SqliteEventLog, database: Database, start: numb
     const rate = Math.round(events / ((now - beganAt) / 1_000));
     console.error(`${count(events)} of ${count(total)} events, ${Math.floor((100 * events) / total)} %, ${count(rate)} a second`);
   };
-  const onBroken = (stream: string, error: unknown): void =>
-    console.error(`${stream} does not fold and is left out: ${error instanceof Error ? error.message : String(error)}`);
+  const onBroken = (stream: string, error: unknown): void => console.error(`${stream} does not fold and is left out: ${inBrief(error)}`);
   return rebuild({ log, views: new SqliteReadModels(database), onBroken, parts: partsAfter(log, start), progress });
 }
 
@@ -67,7 +75,7 @@ async function rebuildAnew(dataDir: string, log: SqliteEventLog): Promise<void> 
   for (const ending of ['', '-wal', '-shm', '-journal']) rmSync(join(dataDir, viewsFile + ending), { force: true });
   const database = openViewsDatabase(dataDir);
   try {
-    new SqliteReadModels(database).saveCheckpoint('dispatch', Math.min(dispatched, log.head()));
+    startViewsAnew(new SqliteReadModels(database), Math.min(dispatched, log.head()));
     const events = await projectAfter(log, database, 0);
     const tasks = Number(database.prepare('SELECT count(*) AS tasks FROM views').get()?.['tasks']);
     const seconds = ((systemClock.monotonic() - beganAt) / 1_000).toFixed(1);
@@ -96,7 +104,14 @@ async function check(dataDir: string, log: SqliteEventLog): Promise<boolean> {
   const present = openViewsDatabase(dataDir);
   const scratch = openScratchViews();
   try {
-    const start = new SqliteReadModels(present).checkpoint('project');
+    const views = new SqliteReadModels(present);
+    if (!haveTodaysShape(views)) {
+      console.log(
+        'The read models were written by another version of Errand. The server makes them anew when it starts, as does `npm run rebuild`.',
+      );
+      return false;
+    }
+    const start = views.checkpoint('project');
     const caughtUp = await projectAfter(log, present, Math.min(start, log.head()));
     if (caughtUp > 0) console.log(`The read models were ${count(caughtUp)} events behind the log and have caught up.`);
     const events = await projectAfter(log, scratch, 0);
@@ -134,6 +149,10 @@ function shown(value: unknown): string {
   return text.length > valueShown ? `${text.slice(0, valueShown)}...` : text;
 }
 
+function inBrief(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 function count(value: number): string {
   return value.toLocaleString('en-GB');
 }
@@ -150,7 +169,9 @@ async function main(): Promise<void> {
   }
   const database = openLogDatabase(dataDir);
   try {
-    const log = createLog(database);
+    const log = createLog(database, ({ position, stream, version, error }) =>
+      console.error(`event ${position} of the log, ${stream}@${version}, does not read and is passed over: ${inBrief(error)}`),
+    );
     if (!onlyCheck) await rebuildAnew(dataDir, log);
     else if (!(await check(dataDir, log))) process.exitCode = 1;
   } finally {

@@ -9,6 +9,7 @@ import {
   signingSecretAdvisedBytes,
 } from '../adapters/crypto/secrets.ts';
 import type { Settings } from './settings.ts';
+import { logFile, openLogDatabase } from './storage.ts';
 
 export type Secrets = {
   readonly signing: readonly string[];
@@ -16,25 +17,74 @@ export type Secrets = {
   readonly token: readonly Uint8Array[];
 };
 
-export const signingSecretFile = 'signing-secret';
+/** A key that the events in the log need is neither in the data directory nor in the environment. */
+export class MissingKeyFile extends Error {
+  override readonly name = 'MissingKeyFile';
+}
+
+type KeyFile = { readonly name: string; readonly variable: string; readonly make: () => string; readonly command: string };
+
+const signingSecret: KeyFile = {
+  name: 'signing-secret',
+  variable: 'ERRAND_SIGNING_SECRET',
+  make: newSigningSecret,
+  command: 'echo "whsec_$(openssl rand -base64 32)"',
+};
+const sealingKeys: KeyFile = { name: 'sealing-keys', variable: 'ERRAND_SEALING_KEYS', make: newKey, command: 'openssl rand -base64 32' };
+const tokenKeys: KeyFile = { name: 'token-keys', variable: 'ERRAND_TOKEN_KEYS', make: newKey, command: 'openssl rand -base64 32' };
+
+type SecretSettings = Pick<Settings, 'dataDir' | 'signingSecret' | 'sealingKeys' | 'tokenKeys'>;
+
+/**
+ * Throws `MissingKeyFile` if the log holds events and a key is not there: a new one would open no sealed header and honour no token of
+ * theirs, and whoever restored the log without its keys would learn it too late. To be called before the log is opened for good.
+ */
+export function requireKeys(settings: SecretSettings): void {
+  const { dataDir } = settings;
+  if (settings.signingSecret === undefined) requireKey(dataDir, signingSecret);
+  if (settings.sealingKeys === undefined) requireKey(dataDir, sealingKeys);
+  if (settings.tokenKeys === undefined) requireKey(dataDir, tokenKeys);
+}
+
+function requireKey(dataDir: string, { name, variable, command }: KeyFile): void {
+  const file = join(dataDir, name);
+  if (dataDir === ':memory:' || existsSync(file) || !holdsEvents(dataDir)) return;
+  throw new MissingKeyFile(
+    `${file} is missing, and ${join(dataDir, logFile)} holds events that were written with it. Put it back from where it was kept, ` +
+      `or set ${variable}. Without it, what was sealed or signed with it is lost; to go on all the same with a new one, make it by hand ` +
+      `(\`(umask 077; ${command} > '${file}')\`), or choose another ERRAND_DATA_DIR`,
+  );
+}
+
+/** Throws `DataDirInUse` if a server is running on it. */
+function holdsEvents(dataDir: string): boolean {
+  if (!existsSync(join(dataDir, logFile))) return false;
+  const database = openLogDatabase(dataDir);
+  try {
+    return database.prepare('SELECT 1 FROM events LIMIT 1').get() !== undefined;
+  } finally {
+    database.close();
+  }
+}
 
 /** The secrets from the environment, or from the data directory, where they are made at the first start, readable by the owner only. */
-export function loadSecrets(settings: Pick<Settings, 'dataDir' | 'signingSecret' | 'sealingKeys' | 'tokenKeys'>): Secrets {
+export function loadSecrets(settings: SecretSettings): Secrets {
   const { dataDir } = settings;
   return {
-    signing: parseSigningSecrets('ERRAND_SIGNING_SECRET', settings.signingSecret ?? kept(dataDir, signingSecretFile, newSigningSecret)),
-    sealing: parseKeys('ERRAND_SEALING_KEYS', settings.sealingKeys ?? kept(dataDir, 'sealing-keys', newKey)),
-    token: parseKeys('ERRAND_TOKEN_KEYS', settings.tokenKeys ?? kept(dataDir, 'token-keys', newKey)),
+    signing: parseSigningSecrets(signingSecret.variable, settings.signingSecret ?? kept(dataDir, signingSecret)),
+    sealing: parseKeys(sealingKeys.variable, settings.sealingKeys ?? kept(dataDir, sealingKeys)),
+    token: parseKeys(tokenKeys.variable, settings.tokenKeys ?? kept(dataDir, tokenKeys)),
   };
 }
 
-/** The signing secret that lies in the data directory, made if there is none; the newest if there are several. */
+/** The signing secret that lies in the data directory, the newest if there are several; made if there is none and no event either. */
 export function keptSigningSecret(dataDir: string): string {
-  const [newest = ''] = parseSigningSecrets(join(dataDir, signingSecretFile), kept(dataDir, signingSecretFile, newSigningSecret));
+  requireKey(dataDir, signingSecret);
+  const [newest = ''] = parseSigningSecrets(join(dataDir, signingSecret.name), kept(dataDir, signingSecret));
   return newest;
 }
 
-function kept(dataDir: string, name: string, make: () => string): string {
+function kept(dataDir: string, { name, make }: KeyFile): string {
   if (dataDir === ':memory:') return make();
   const file = join(dataDir, name);
   if (!existsSync(file)) {

@@ -6,6 +6,7 @@ import { type AdmissionOptions, createAdmission } from './admission.ts';
 import { createBridge } from './bridge.ts';
 import { createEventClients } from './event-clients.ts';
 import { createHost } from './host.ts';
+import { requireKeys } from './secret-files.ts';
 import type { Settings } from './settings.ts';
 
 export type RunningServer = {
@@ -24,6 +25,7 @@ const answerWaitMs = 1_000;
 
 /** Starts the single-node host: recovers what the last process left, then listens and runs tasks. */
 export async function startServer(settings: Settings, logger: Logger, runners: Runners): Promise<RunningServer> {
+  requireKeys(settings);
   const host = await createHost(settings, logger, runners);
   const { log } = host.storage;
   let phase: 'starting' | 'ready' | 'stopping' = 'starting';
@@ -59,7 +61,11 @@ export async function startServer(settings: Settings, logger: Logger, runners: R
     await host.stop(0);
     throw error;
   }
-  const url = urlOf(server.address() as AddressInfo, settings.host);
+  const address = server.address() as AddressInfo;
+  const url = urlOf(address, settings.host);
+  if (settings.publicUrl === undefined && isEveryAddress(address.address)) {
+    logger.warn('asynchronous targets are told to answer to an address that they cannot reach; set ERRAND_PUBLIC_URL', { url });
+  }
   await host.start(url);
   phase = 'ready';
   return {
@@ -85,6 +91,11 @@ function listen(server: ReturnType<typeof createBridge>, settings: Settings): Pr
       resolve();
     });
   });
+}
+
+/** Listened on, they mean every address of this machine; called, they mean at most the caller's own (RFC 1122, section 3.2.1.3). */
+function isEveryAddress(address: string): boolean {
+  return address === '0.0.0.0' || address === '::';
 }
 
 function urlOf(address: AddressInfo, host: string): string {

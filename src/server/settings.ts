@@ -34,7 +34,11 @@ const defaultDataDir = '.errand';
 
 const schema = z.object({
   PORT: wholeNumber(0, 65_535).default(4747),
-  HOST: z.string().default('127.0.0.1'),
+  // An IPv6 address may stand in brackets, as in a URL.
+  HOST: z
+    .string()
+    .transform((host) => host.replace(/^\[(.*)\]$/, '$1'))
+    .default('127.0.0.1'),
   ERRAND_DATA_DIR: z.string().default(defaultDataDir),
   ERRAND_API_KEYS: z.string().default(''),
   ERRAND_EGRESS: z.enum(['any', 'public'], 'must be "any" or "public"').optional(),
@@ -44,6 +48,10 @@ const schema = z.object({
   ERRAND_PUBLIC_URL: z
     .string()
     .refine((text) => ['http:', 'https:'].includes(URL.parse(text)?.protocol ?? ''), 'must be an http or https URL')
+    .refine((text) => {
+      const url = URL.parse(text);
+      return url === null || (url.username + url.password + url.search + url.hash === '' && !/[?#]/.test(text));
+    }, 'must not have credentials, a query or a fragment: paths are added to its end')
     .optional(),
   ERRAND_CONCURRENCY: wholeNumber(1, 100_000).default(1_024),
   ERRAND_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent'], 'must be debug, info, warn, error or silent').default('info'),

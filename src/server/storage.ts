@@ -1,7 +1,10 @@
 import { type Database, openDatabase } from '../adapters/sqlite/database.ts';
-import { eventLogMigrations, SqliteEventLog } from '../adapters/sqlite/event-log.ts';
+import { eventLogMigrations, SqliteEventLog, type SqliteEventLogOptions } from '../adapters/sqlite/event-log.ts';
+import { refuseNewerEvents } from '../adapters/sqlite/event-rows.ts';
 import { readModelMigrations, SqliteReadModels } from '../adapters/sqlite/read-models.ts';
-import { parseStoredEvent } from '../application/event-schemas.ts';
+import { eventSchemaVersion, parseStoredEvent } from '../application/event-schemas.ts';
+import type { Logger } from '../application/ports.ts';
+import { snapshotSchemaVersion } from '../application/task-store.ts';
 
 /** How many of the newest events the feeds find in memory: a burst of some seconds. */
 const recentEvents = 16_384;
@@ -9,32 +12,52 @@ const recentEvents = 16_384;
 export type Storage = {
   readonly log: SqliteEventLog;
   readonly views: SqliteReadModels;
-  readonly viewsDatabase: Database;
   close(): void;
 };
 
 /**
  * Opens the data directory for this process alone. The log is synced to disk at every commit; the read models are
- * not, as they can always be made again from it. Throws `DataDirInUse` if another process holds the directory.
+ * not, as they can always be made again from it. Throws `DataDirInUse` if another process holds the directory, and an error
+ * that names the event if a newer Errand has written to the log.
  */
-export function openStorage(dataDir: string): Storage {
-  const logDatabase = openLogDatabase(dataDir);
-  let viewsDatabase: Database;
+export function openStorage(dataDir: string, logger: Logger): Storage {
+  const opened: Database[] = [];
+  const close = (): void => {
+    for (const database of opened.splice(0).reverse()) database.close();
+  };
   try {
-    viewsDatabase = openViewsDatabase(dataDir);
+    const logDatabase = openLogDatabase(dataDir);
+    opened.push(logDatabase);
+    const log = createLog(logDatabase, ({ error, ...at }) =>
+      logger.error('an event in the log does not read and is passed over', { ...at, error: String(error) }),
+    );
+    const viewsDatabase = openViewsDatabase(dataDir);
+    opened.push(viewsDatabase);
+    return { log, views: new SqliteReadModels(viewsDatabase), close };
   } catch (error) {
-    logDatabase.close();
+    close();
     throw error;
   }
-  return {
-    log: createLog(logDatabase),
-    views: new SqliteReadModels(viewsDatabase),
-    viewsDatabase,
-    close() {
-      viewsDatabase.close();
-      logDatabase.close();
-    },
-  };
+}
+
+/**
+ * Where projection goes on. Read models that are ahead of the log belong to another one, and those whose states have another
+ * shape than today's to another Errand: both are made anew.
+ */
+export function startOfViews({ log, views }: Storage): number {
+  const [position, dispatched, head] = [views.checkpoint('project'), views.checkpoint('dispatch'), log.head()];
+  if (position > head || !haveTodaysShape(views)) startViewsAnew(views, Math.min(dispatched, head));
+  // Ahead of the log, the feed would pass over what comes next.
+  else if (dispatched > head) views.saveCheckpoint('dispatch', head);
+  return views.checkpoint('project');
+}
+
+export function haveTodaysShape(views: SqliteReadModels): boolean {
+  return views.stateSchema() === snapshotSchemaVersion;
+}
+
+export function startViewsAnew(views: SqliteReadModels, dispatched: number): void {
+  views.startAnew({ stateSchema: snapshotSchemaVersion, dispatched });
 }
 
 export const logFile = 'events.db';
@@ -54,6 +77,8 @@ export function openScratchViews(): Database {
   return openDatabase({ dir: ':scratch:', file: viewsFile, migrations: readModelMigrations, synchronous: 'NORMAL' });
 }
 
-export function createLog(database: Database): SqliteEventLog {
-  return new SqliteEventLog({ database, parse: parseStoredEvent, recentEvents });
+/** Throws, naming an event, if a newer Errand has written to it. */
+export function createLog(database: Database, onUnreadable: SqliteEventLogOptions['onUnreadable']): SqliteEventLog {
+  refuseNewerEvents(database, eventSchemaVersion);
+  return new SqliteEventLog({ database, parse: parseStoredEvent, recentEvents, onUnreadable });
 }

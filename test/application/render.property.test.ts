@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseExactJson } from '../../src/application/exact-json.ts';
 import { busEntries, renderDetail, renderStreamEvent } from '../../src/application/render-event.ts';
 import { renderTask } from '../../src/application/render-task.ts';
 import { rescheduleTask, scheduleTask } from '../../src/application/task-commands.ts';
@@ -67,7 +68,7 @@ describe('a rendering', () => {
           const events = storedEvents(history);
           for (const event of events) {
             const detail = renderDetail(event) as Record<string, unknown>;
-            expect(JSON.parse(JSON.stringify(detail))).toEqual(detail);
+            expect(parseExactJson(JSON.stringify(detail))).toEqual(detail);
             expect(detail['occurredAt']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
             expect(detail['id']).toBe(`${event.stream}@${event.version}`);
             // No epoch number leaves Errand.
@@ -76,7 +77,7 @@ describe('a rendering', () => {
           const { state } = history;
           if (state.status === 'missing' || state.status === 'deleted') continue;
           const listed = renderTask(state, null);
-          expect(JSON.parse(JSON.stringify(listed))).toEqual(listed);
+          expect(parseExactJson(JSON.stringify(listed))).toEqual(listed);
           expect(JSON.stringify(listed)).not.toMatch(/:1[67]\d{11}[,}\]]/);
           expect(listed.finishedAt !== null).toBe(['succeeded', 'failed', 'cancelled'].includes(state.status));
         }

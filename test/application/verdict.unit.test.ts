@@ -115,7 +115,8 @@ describe('errand-continue', () => {
     [String(epoch + hour), epoch + hour],
     ['3653d', epoch + limits.scheduleAheadMs],
   ])('"%s" asks to go on then', (value, runAt) => {
-    expect(continued(value)).toEqual({ type: 'continue', runAt, body: null });
+    const delayMs = /^(?:\d{4}-|\d{13})/.test(value) ? null : runAt - epoch;
+    expect(continued(value)).toEqual({ type: 'continue', runAt, delayMs, body: null });
   });
 
   test.each(['', 'soon', '-5s', '2026-01-01', '2026-02-30T00:00:00Z', '3654d', '2099-01-01T00:00:00Z', '9'.repeat(14)])(

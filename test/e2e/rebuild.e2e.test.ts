@@ -120,6 +120,56 @@ describe('rebuild --check', () => {
   });
 });
 
+describe('rebuild --check of read models that another Errand wrote', () => {
+  test('says so instead of comparing, until they are made anew', async () => {
+    const { dataDir } = filled();
+    damage(dataDir, 'UPDATE meta SET value = value + 1');
+
+    const checked = await rebuild(dataDir, '--check');
+
+    expect(checked).toMatchObject({ code: 1, stderr: '' });
+    expect(checked.stdout).toContain('another version of Errand');
+    expect(await rebuild(dataDir)).toMatchObject({ code: 0 });
+    expect(await rebuild(dataDir, '--check')).toMatchObject({ code: 0 });
+  });
+});
+
+describe('a log with events that do not read', () => {
+  function damageLog(dataDir: string, sql: string): void {
+    const database = new DatabaseSync(join(dataDir, 'events.db'));
+    expect(Number(database.prepare(sql).run().changes)).toBe(1);
+    database.close();
+  }
+
+  test('is rebuilt without their streams, and a server on it serves the others', async () => {
+    const { dataDir } = filled();
+    damageLog(dataDir, `UPDATE events SET data = '{' WHERE stream = 'task#done' AND version = 1`);
+
+    const rebuilt = await rebuild(dataDir);
+
+    expect(rebuilt.code).toBe(0);
+    expect(rebuilt.stderr.match(/task#done@1, does not read/g)).toHaveLength(1);
+    expect(rebuilt.stdout).toMatch(/read models of 4 tasks were rebuilt/);
+    expect(await rebuild(dataDir, '--check')).toMatchObject({ code: 0 });
+    const { counts } = await listAndStats(dataDir);
+    expect(counts).toMatchObject({ scheduled: 1, succeeded: 0, failed: 1, cancelled: 1 });
+  });
+
+  test('is refused when a newer Errand wrote them', async () => {
+    const { dataDir } = filled();
+    damageLog(dataDir, `UPDATE events SET schema_version = 2 WHERE stream = 'task#done' AND version = 1`);
+
+    for (const args of [[], ['--check']]) {
+      const refused = await rebuild(dataDir, ...args);
+      expect(refused).toMatchObject({ code: 1, stdout: '' });
+      expect(refused.stderr).toMatch(/task#done@1 .*newer Errand/);
+    }
+    const server = await runScript('src/server/main.ts', [], { ERRAND_DATA_DIR: dataDir, PORT: '0' });
+    expect(server).toMatchObject({ code: 1, stdout: '' });
+    expect(server.stderr).toMatch(/^Errand cannot start: task#done@1 .*newer Errand\n$/);
+  });
+});
+
 describe('rebuild', () => {
   test('makes damaged read models anew, as they were', async () => {
     const { dataDir, list } = filled();

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createClient } from './harness/client.ts';
@@ -65,6 +67,27 @@ describe('starting', () => {
     await errand.stop();
   });
 
+  test.runIf(process.platform === 'linux')('has more threads than names that hang can take', async () => {
+    const errand = await startErrand();
+    const client = createClient(errand.url);
+    // The pool is made when the first name is resolved.
+    await client.post('/tasks', { id: 'named', request: { url: target.url.replace('127.0.0.1', 'localhost') } });
+    await client.taskFinished('named');
+    expect(readdirSync(`/proc/${errand.pid}/task`).length).toBeGreaterThan(64);
+    await errand.stop();
+  });
+
+  test('says at once when asynchronous targets would be told an address that they cannot reach', async () => {
+    const environment = { HOST: '0.0.0.0', ERRAND_API_KEYS: 'key-of-this-test' };
+    const unreachable = await startErrand({ environment });
+    expect(unreachable.stderr()).toContain('ERRAND_PUBLIC_URL');
+    expect(unreachable.stderr().trim().split('\n')).toHaveLength(1);
+    await unreachable.stop();
+    const reachable = await startErrand({ environment: { ...environment, ERRAND_PUBLIC_URL: 'https://errand.example' } });
+    expect(reachable.stderr()).toBe('');
+    await reachable.stop();
+  });
+
   test.each([
     ['PORT', { PORT: '70000' }],
     ['ERRAND_EGRESS', { ERRAND_EGRESS: 'some' }],
@@ -127,6 +150,38 @@ describe('an orderly stop', () => {
     // Far sooner than the minute after which a lost callback is healed.
     await target.received('/told', 1, 10_000);
     await client.taskWhen('last', 'its callback is delivered', ({ callback }) => callback.status === 'delivered');
+    await again.stop();
+  });
+
+  test('is not held up, or turned into a crash, by a client that has stopped reading events', async () => {
+    const errand = await startErrand();
+    const client = createClient(errand.url);
+    const { opened, open } = gate();
+    target.on('/last', async () => {
+      await opened;
+      return { body: 'finished' };
+    });
+    // More than the buffers of both ends take.
+    const body = 'x'.repeat(4_096);
+    const batch = { tasks: Array.from({ length: 100 }, () => ({ delay: '1h', request: { url: `${target.url}/never`, body } })) };
+    for (let nth = 0; nth < 40; nth += 1) await client.post('/tasks/batch', batch);
+    const { hostname, port } = new URL(errand.url);
+    const reader = createConnection({ host: hostname, port: Number(port) }).on('error', () => undefined);
+    reader.write(`GET /events?after=0 HTTP/1.1\r\nhost: ${hostname}\r\n\r\n`);
+    await once(reader, 'readable');
+    await client.post('/tasks', { id: 'last', request: { url: `${target.url}/last` } });
+    await target.received('/last');
+
+    const stopped = errand.stop();
+    await refusing(errand.url);
+    // Its end is committed while the server stops, and there is somebody who listens.
+    open();
+
+    expect(await stopped).toBe(0);
+    expect(errand.stderr()).toBe('');
+    reader.destroy();
+    const again = await errand.restart();
+    expect(await client.taskFinished('last')).toMatchObject({ status: 'succeeded', attempt: 1 });
     await again.stop();
   });
 

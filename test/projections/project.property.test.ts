@@ -361,8 +361,12 @@ describe('the tally', () => {
     log.read = () => Promise.reject(Object.assign(new Error('disk I/O error'), { code: 'ERR_SQLITE_ERROR', errcode: 10 }));
     const records = storedEvents(start(created('task#one'))).slice(1);
 
-    await expect(project({ log, views: models, onBroken }, records, 3)).rejects.toThrow('disk I/O error');
+    const broken: string[] = [];
 
-    expect(models.checkpoint).toBe(0);
+    const projected = project({ log, views: models, onBroken: (stream) => broken.push(stream) }, records, 3);
+
+    await expect(projected).rejects.toThrow('disk I/O error');
+    expect(broken).toEqual([]);
+    expect(models.checkpoint).toBeNull();
   });
 });

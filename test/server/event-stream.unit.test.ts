@@ -2,8 +2,8 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { RenderedEvents } from '../../src/server/rendered-events.ts';
 import { type EventStreamQuery, streamEvents } from '../../src/server/event-stream.ts';
+import { RenderedEvents } from '../../src/server/rendered-events.ts';
 import { createNumberedLog } from '../support/numbered-log.ts';
 import { rememberingLogger } from '../support/silent-logger.ts';
 

@@ -19,8 +19,7 @@ function createLog(unreadable: readonly number[] = []): PositionedLog & { append
       }
       for (const listener of listeners) listener();
     },
-    readAll: (after, limit) =>
-      events.filter(({ position = 0 }) => position > after && !unreadable.includes(position)).slice(0, limit),
+    readAll: (after, limit) => events.filter(({ position = 0 }) => position > after && !unreadable.includes(position)).slice(0, limit),
     head: () => events.length,
     onCommit(listener) {
       listeners.add(listener);

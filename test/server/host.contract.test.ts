@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { LogFields, Logger, StoredEvent } from '../../src/application/ports.ts';
+import { project } from '../../src/projections/project.ts';
 import { createHost, type Host } from '../../src/server/host.ts';
 import { readSettings } from '../../src/server/settings.ts';
-import { openStorage } from '../../src/server/storage.ts';
+import { openStorage, startOfViews } from '../../src/server/storage.ts';
 import { eventsOf } from '../contract/event-log.contract.ts';
 import { start } from '../support/histories.ts';
 import { silentLogger } from '../support/silent-logger.ts';
@@ -25,6 +26,16 @@ async function leftBehind(events: readonly StoredEvent[]): Promise<string> {
   for (const event of events) await storage.log.append(event);
   storage.close();
   return dataDir;
+}
+
+/** Brings the read models up to the log, as the process had done when it was killed. */
+async function projected(dataDir: string): Promise<void> {
+  const storage = openStorage(dataDir, silentLogger);
+  const { log, views } = storage;
+  expect(startOfViews(storage)).toBe(0);
+  const onBroken = (stream: string) => expect.unreachable(`${stream} is broken`);
+  await project({ log, views, onBroken }, log.readAll(0, 100), log.head());
+  storage.close();
 }
 
 function damage(dataDir: string, file: string, sql: string): void {
@@ -64,21 +75,20 @@ describe('a host whose log has rows that do not read', () => {
     expect([...views.keys()]).toEqual(['task#whole']);
   });
 
-  test('interrupts the attempts that were running, except those that cannot be loaded, and names these', async () => {
-    const dataDir = await leftBehind([...attempting('task#one'), ...attempting('task#two'), ...attempting('task#three')]);
-    const first = await openStorage(dataDir, silentLogger);
-    first.close();
-    const { host: before } = await open(dataDir);
-    await before.stop(0);
-    disposers.pop();
-    // The read models say that all of them run; the log of one was damaged since.
-    damage(dataDir, 'views.db', `UPDATE views SET status = 'running'`);
+  test('interrupts the attempts that were running, except those that do not load, and names these', async () => {
+    const streams = ['task#one', 'task#two', 'task#three'];
+    const dataDir = await leftBehind(streams.flatMap(attempting));
+    await projected(dataDir);
     damage(dataDir, 'events.db', `UPDATE events SET data = '{' WHERE stream = 'task#two' AND version = 1`);
 
     const { host, errors } = await open(dataDir);
 
-    expect(errors.filter(({ fields }) => fields['stream'] === 'task#two')).not.toEqual([]);
-    expect((await host.storage.log.read('task#three', { after: 2 })).map(({ type }) => type)).toContain('TaskFailed');
+    expect(errors.map(({ message, fields }) => [fields['stream'], message])).toEqual([
+      ['task#two', expect.stringContaining('could not be interrupted')],
+    ]);
+    for (const stream of ['task#one', 'task#three']) {
+      expect((await host.storage.log.read(stream, { after: 2 })).map(({ type }) => type)).toEqual(['TaskFailed']);
+    }
   });
 
   test('refuses to start on events of a newer Errand, names the first, and lets go of the data directory', async () => {
@@ -107,31 +117,38 @@ describe('a host that cannot be made', () => {
 describe('read models that another Errand wrote', () => {
   async function opened(sql: string) {
     const dataDir = await leftBehind([...eventsOf('task#one', 3), ...eventsOf('task#two', 3)]);
-    const { host: before } = await open(dataDir);
-    before.storage.views.saveCheckpoint('dispatch', 6);
-    before.storage.close();
-    disposers.pop();
+    await projected(dataDir);
+    damage(dataDir, 'views.db', `UPDATE checkpoints SET position = 5 WHERE consumer = 'dispatch'`);
     damage(dataDir, 'views.db', `UPDATE views SET state = json_set(state, '$.runAt', 1) WHERE stream = 'task#one'`);
     damage(dataDir, 'views.db', sql);
     const { host } = await open(dataDir);
     const { views } = host.storage;
     const made = (await views.read(['task#one'])).get('task#one')?.state;
-    return { anew: made?.status === 'scheduled' && made.runAt !== 1, project: views.checkpoint('project'), dispatch: views.checkpoint('dispatch') };
+    return {
+      anew: made?.status === 'scheduled' && made.runAt !== 1,
+      project: views.checkpoint('project'),
+      dispatch: views.checkpoint('dispatch'),
+    };
   }
 
   test('are kept when their states have the shape of today', async () => {
-    expect(await opened(`UPDATE views SET lane = 'short'`)).toEqual({ anew: false, project: 6, dispatch: 6 });
+    expect(await opened(`UPDATE views SET lane = 'short'`)).toEqual({ anew: false, project: 6, dispatch: 5 });
   });
 
   test('are made anew when their states have another shape, and nothing is dispatched again', async () => {
-    expect(await opened('UPDATE meta SET value = value + 1')).toEqual({ anew: true, project: 6, dispatch: 6 });
+    expect(await opened('UPDATE meta SET value = value + 1')).toEqual({ anew: true, project: 6, dispatch: 5 });
   });
 
   test('are made anew when nothing says what shape they have', async () => {
-    expect(await opened('DELETE FROM meta')).toEqual({ anew: true, project: 6, dispatch: 6 });
+    expect(await opened('DELETE FROM meta')).toEqual({ anew: true, project: 6, dispatch: 5 });
   });
 
   test('are made anew when they are ahead of the log; what was dispatched ends with the log', async () => {
     expect(await opened('UPDATE checkpoints SET position = 900')).toEqual({ anew: true, project: 6, dispatch: 6 });
+  });
+
+  test('are kept when only what was dispatched is ahead of the log, which then ends with it', async () => {
+    const sql = `UPDATE checkpoints SET position = 900 WHERE consumer = 'dispatch'`;
+    expect(await opened(sql)).toEqual({ anew: false, project: 6, dispatch: 6 });
   });
 });

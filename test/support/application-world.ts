@@ -114,6 +114,7 @@ export function taskInput(id: string, runAt: number): TaskInput {
       body: { kind: 'json', bytes: encoder.encode('{"a":1}') },
     },
     runAt,
+    delayMs: null,
     strategy: 'await',
     timeoutMs: 10_000,
     completeWithinMs: 60_000,

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -51,7 +51,25 @@ function locationOf({ dir, file }: OpenOptions): string {
   if (dir === ':memory:') return dir;
   if (dir === ':scratch:') return '';
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  return join(dir, file);
+  const path = join(dir, file);
+  createPrivately(path);
+  return path;
+}
+
+/**
+ * Tasks carry what is nobody else's business. SQLite gives its write-ahead log the mode of the database file
+ * (https://www.sqlite.org/src/file/src/os_unix.c, findCreateFileMode). A file that is there is left alone: its mode is the
+ * operator's, and closing it here would let go of the locks that this process may hold on it.
+ */
+function createPrivately(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return;
+    throw error;
+  }
+  // The mask of the process may have taken more than it should.
+  chmodSync(path, 0o600);
 }
 
 function migrate(database: DatabaseSync, migrations: Migrations): void {

@@ -2,6 +2,8 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { AppendOutcome, EventLog, Snapshot, StoredEvent } from '../../application/ports.ts';
 import { limits } from '../../domain/limits.ts';
 import type { Migrations } from './database.ts';
+import { eventColumns as columns, decodeEvent, type ParseEvent, type Row, type UnreadableEvent, weightOf } from './event-rows.ts';
+import { RecentEvents } from './recent-events.ts';
 
 export const eventLogMigrations: Migrations = [
   `CREATE TABLE events (
@@ -23,11 +25,21 @@ export const eventLogMigrations: Migrations = [
      stream TEXT NOT NULL, version INTEGER NOT NULL, schema_version INTEGER NOT NULL, state TEXT NOT NULL,
      PRIMARY KEY (stream, version)
    ) STRICT`,
+  // Costs nothing while there are none, and answers at once whether a newer Errand has written here.
+  'CREATE INDEX events_of_newer_schemas ON events (schema_version) WHERE schema_version > 1',
 ];
+
+/** A page read from the file ends here, however many events were asked for; pages are handled as a whole. */
+const pageWeight = 4 * 1_024 * 1_024;
+/** So many unreadable events are told of once; with more of them, some are told of again. */
+const rememberedUnreadable = 10_000;
 
 /** The log as one sequence: what feeds and server-sent events read. Positions grow by one. */
 export type PositionedLog = {
-  /** Events after a position, in order, small bodies included. */
+  /**
+   * Events after a position, in order, small bodies included: a page, which may be shorter than `limit` although more follows.
+   * Those that do not read are left out; the page is empty only if no readable one follows up to the head.
+   */
   readAll(after: number, limit: number): readonly StoredEvent[];
   head(): number;
   /** Rings after each commit that added something. Carries nothing: whoever hears it reads on from its own position. */
@@ -38,10 +50,11 @@ export type PositionedLog = {
 
 export type SqliteEventLogOptions = {
   readonly database: DatabaseSync;
-  /** Checks what comes out of the file: the log is a boundary like any other. */
-  readonly parse: (event: StoredEvent) => StoredEvent;
+  readonly parse: ParseEvent;
   /** How many of the newest events are kept in memory for the feeds. */
   readonly recentEvents: number;
+  /** Hears of each event that `readAll` leaves out because it does not read, the first time. */
+  readonly onUnreadable: (event: UnreadableEvent) => void;
 };
 
 type Pending = {
@@ -52,14 +65,13 @@ type Pending = {
   readonly resolve: (outcome: AppendOutcome) => void;
   readonly reject: (error: unknown) => void;
 };
-type Row = Record<string, unknown>;
-
-const columns = 'position, stream, version, type, schema_version, occurred_at, commit_id, data, facts, body, imported';
 
 /** The event log on one SQLite file. All appends of one turn of the event loop share a transaction and an fsync. */
 export class SqliteEventLog implements EventLog, PositionedLog {
   readonly #database: DatabaseSync;
-  readonly #parse: (event: StoredEvent) => StoredEvent;
+  readonly #parse: ParseEvent;
+  readonly #onUnreadable: SqliteEventLogOptions['onUnreadable'];
+  readonly #unreadable = new Set<number>();
   readonly #insert: StatementSync;
   readonly #insertBody: StatementSync;
   readonly #insertSnapshot: StatementSync;
@@ -70,18 +82,25 @@ export class SqliteEventLog implements EventLog, PositionedLog {
   readonly #inlineBody: StatementSync;
   readonly #body: StatementSync;
   readonly #page: StatementSync;
+  readonly #newestPosition: StatementSync;
   readonly #listeners = new Set<() => void>();
-  readonly #recent: (StoredEvent | undefined)[];
-  #head: number;
+  readonly #recent: RecentEvents;
+  #head = 0;
+  /** Whether `#head` is where the log ends. Not after a failed commit: it may have been applied all the same. */
+  #headIsKnown = false;
   #pending: Pending[] = [];
 
   constructor(options: SqliteEventLogOptions) {
     const { database } = options;
     this.#database = database;
     this.#parse = options.parse;
-    this.#recent = new Array<StoredEvent | undefined>(options.recentEvents);
-    // Losing a race is an answer, not an error: the insert does nothing and the winner's commit id is compared.
-    this.#insert = database.prepare(`INSERT INTO events (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`);
+    this.#onUnreadable = options.onUnreadable;
+    this.#recent = new RecentEvents(options.recentEvents);
+    // Losing a race is an answer, not an error: the insert does nothing and the winner's commit id is compared. A position that
+    // is taken is no lost race, and fails.
+    this.#insert = database.prepare(
+      `INSERT INTO events (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stream, version) DO NOTHING`,
+    );
     this.#insertBody = database.prepare('INSERT INTO bodies (stream, commit_id, bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
     this.#insertSnapshot = database.prepare(
       'INSERT OR REPLACE INTO snapshots (stream, version, schema_version, state) VALUES (?, ?, ?, ?)',
@@ -97,7 +116,8 @@ export class SqliteEventLog implements EventLog, PositionedLog {
     this.#inlineBody = database.prepare('SELECT body FROM events WHERE stream = ? AND version = ?');
     this.#body = database.prepare('SELECT bytes FROM bodies WHERE stream = ? AND commit_id = ?');
     this.#page = database.prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ?`);
-    this.#head = Number(database.prepare('SELECT max(position) AS head FROM events').get()?.['head'] ?? 0);
+    this.#newestPosition = database.prepare('SELECT max(position) AS head FROM events');
+    this.#findHead();
   }
 
   append(event: StoredEvent, snapshot?: Snapshot): Promise<AppendOutcome> {
@@ -114,32 +134,55 @@ export class SqliteEventLog implements EventLog, PositionedLog {
     const batch = this.#pending;
     this.#pending = [];
     const outcomes: AppendOutcome[] = [];
-    const appended: StoredEvent[] = [];
+    const appended: Pending[] = [];
     try {
       this.#database.exec('BEGIN IMMEDIATE');
+      if (!this.#headIsKnown) this.#findHead();
       for (const pending of batch) {
-        const position = this.#head + appended.length + 1;
-        const outcome = this.#write(pending, position);
+        const outcome = this.#write(pending, this.#head + appended.length + 1);
         outcomes.push(outcome === 'new' || outcome === 'mine' ? 'appended' : 'conflict');
-        if (outcome === 'new') appended.push({ ...pending.event, position });
+        if (outcome === 'new') appended.push(pending);
       }
       this.#database.exec('COMMIT');
     } catch (error) {
       // Whoever waits is told first: undoing may fail too, as with a file that was closed.
       for (const { reject } of batch) reject(error);
-      this.#rollBack();
+      this.#recover();
       return;
     }
-    for (const event of appended) this.#remember(event);
+    for (const { event, data, facts } of appended) {
+      this.#head += 1;
+      this.#recent.add(event, this.#head, data.length + facts.length);
+    }
     batch.forEach(({ resolve }, index) => {
       resolve(outcomes[index] ?? 'conflict');
     });
-    if (appended.length > 0) for (const listener of this.#listeners) listener();
+    if (appended.length > 0) this.#ring();
   }
 
-  /** SQLite may already have rolled back by itself (a full disk does that), or be closed; then there is nothing left to undo. */
-  #rollBack(): void {
-    if (this.#database.isOpen && this.#database.isTransaction) this.#database.exec('ROLLBACK');
+  /**
+   * After a failed commit. SQLite may already have rolled back by itself (a full disk does that), or be closed; then there is
+   * nothing left to undo. Or the commit was applied and only its end went wrong: then the log has grown.
+   */
+  #recover(): void {
+    const before = this.#head;
+    this.#headIsKnown = false;
+    try {
+      if (this.#database.isOpen && this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      this.#findHead();
+    } catch {
+      // Whoever appends next looks again, and is told if it still fails.
+    }
+    if (this.#head > before) this.#ring();
+  }
+
+  #findHead(): void {
+    this.#head = Number(this.#newestPosition.get()?.['head'] ?? 0);
+    this.#headIsKnown = true;
+  }
+
+  #ring(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   #write({ event, data, facts, snapshot }: Pending, position: number): 'new' | 'mine' | 'theirs' {
@@ -164,34 +207,27 @@ export class SqliteEventLog implements EventLog, PositionedLog {
     return 'new';
   }
 
-  #remember(event: StoredEvent): void {
-    this.#head = event.position ?? this.#head;
-    const { body, ...rest } = event;
-    // The feeds need no more of a body than what is published of it.
-    const kept = body !== undefined && body.length > limits.publishedBodyBytes ? rest : event;
-    this.#recent[this.#head % this.#recent.length] = kept;
-  }
-
   async read(
     stream: string,
     range: { readonly after: number; readonly upTo?: number; readonly limit?: number },
   ): Promise<readonly StoredEvent[]> {
     const rows = this.#range.all(stream, range.after, range.upTo ?? Number.MAX_SAFE_INTEGER, range.limit ?? -1);
-    return rows.map((row) => this.#decode(row));
+    return rows.map((row) => decodeEvent(row, this.#parse));
   }
 
   async load(
     stream: string,
     snapshotSchema: number,
   ): Promise<{ readonly snapshot: Snapshot | null; readonly events: readonly StoredEvent[] }> {
-    // Nearly every stream is short: one look at its newest events is the whole of it.
-    const rows = this.#newest.all(stream, limits.snapshotEvery + 1);
-    const oldest = rows.at(-1);
-    if (oldest === undefined || oldest['version'] === 1) return { snapshot: null, events: rows.reverse().map((row) => this.#decode(row)) };
-    const found = this.#snapshot.get(stream, snapshotSchema);
-    if (found === undefined) return { snapshot: null, events: await this.read(stream, { after: 0 }) };
-    const snapshot = { version: Number(found['version']), schemaVersion: snapshotSchema, state: String(found['state']) };
-    return { snapshot, events: await this.read(stream, { after: snapshot.version }) };
+    // Nearly every stream is short: one look at its newest events is the whole of it, or all that follows its snapshot.
+    const newest = this.#newest.all(stream, limits.snapshotEvery + 1).reverse();
+    const oldest = Number(newest[0]?.['version'] ?? 1);
+    const found = oldest === 1 ? undefined : this.#snapshot.get(stream, snapshotSchema);
+    const after = Number(found?.['version'] ?? 0);
+    const snapshot = found === undefined ? null : { version: after, schemaVersion: snapshotSchema, state: String(found['state']) };
+    const older = after + 1 < oldest ? this.#range.all(stream, after, oldest - 1, -1) : [];
+    const rows = [...older, ...newest.filter((row) => Number(row['version']) > after)];
+    return { snapshot, events: rows.map((row) => decodeEvent(row, this.#parse)) };
   }
 
   async readBody(stream: string, at: { readonly version: number; readonly commitId: string }): Promise<Uint8Array> {
@@ -203,14 +239,38 @@ export class SqliteEventLog implements EventLog, PositionedLog {
   readAll(after: number, limit: number): readonly StoredEvent[] {
     const wanted = Math.min(limit, this.#head - after);
     if (wanted <= 0) return [];
-    if (this.#head - after > this.#recent.length) return this.#page.all(after, limit).map((row) => this.#decode(row));
+    return this.#recent.after(after, wanted) ?? this.#readPage(after, limit);
+  }
+
+  /** A page from the file. Whoever reads on from its last event must not be held up by events that do not read. */
+  #readPage(after: number, limit: number): readonly StoredEvent[] {
     const events: StoredEvent[] = [];
-    for (let position = after + 1; position <= after + wanted; position += 1) {
-      const event = this.#recent[position % this.#recent.length];
-      if (event?.position !== position) return this.#page.all(after, limit).map((row) => this.#decode(row));
-      events.push(event);
+    for (let [position, rowsRead] = [after, 1]; events.length === 0 && rowsRead > 0; ) {
+      let weight = 0;
+      rowsRead = 0;
+      for (const row of this.#page.iterate(position, limit)) {
+        rowsRead += 1;
+        position = Number(row['position']);
+        const event = this.#readable(row);
+        if (event !== null) events.push(event);
+        weight += weightOf(row);
+        if (weight >= pageWeight) break;
+      }
     }
     return events;
+  }
+
+  #readable(row: Row): StoredEvent | null {
+    try {
+      return decodeEvent(row, this.#parse);
+    } catch (error) {
+      const position = Number(row['position']);
+      if (this.#unreadable.has(position)) return null;
+      if (this.#unreadable.size >= rememberedUnreadable) this.#unreadable.clear();
+      this.#unreadable.add(position);
+      this.#onUnreadable({ position, stream: String(row['stream']), version: Number(row['version']), error });
+      return null;
+    }
   }
 
   head(): number {
@@ -224,31 +284,5 @@ export class SqliteEventLog implements EventLog, PositionedLog {
 
   backlog(): number {
     return this.#pending.length;
-  }
-
-  #decode(row: Row): StoredEvent {
-    const { body } = row;
-    const [stream, version] = [String(row['stream']), Number(row['version'])];
-    return this.#parse({
-      stream,
-      version,
-      type: String(row['type']),
-      schemaVersion: Number(row['schema_version']),
-      occurredAt: Number(row['occurred_at']),
-      commitId: String(row['commit_id']),
-      data: parseJson(`the data of ${stream}@${version}`, row['data']),
-      facts: parseJson(`the facts of ${stream}@${version}`, row['facts']),
-      position: Number(row['position']),
-      ...(body instanceof Uint8Array ? { body } : {}),
-      ...(row['imported'] === 1 ? { imported: true } : {}),
-    });
-  }
-}
-
-function parseJson(what: string, text: unknown) {
-  try {
-    return JSON.parse(String(text));
-  } catch (cause) {
-    throw new Error(`${what} does not read as JSON`, { cause });
   }
 }

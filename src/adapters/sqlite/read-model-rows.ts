@@ -1,10 +1,13 @@
 import type { Database } from './database.ts';
+import { readModelTables } from './read-models.ts';
 
 type Key = readonly (string | number)[];
 type StoredRow = { readonly key: Key; readonly columns: Readonly<Record<string, unknown>> };
 
+type Shape = { readonly key: readonly string[]; readonly counts: string };
+
 /** The columns that name a row of each table, and which of its rows are part of the read models. */
-const shapes: Readonly<Record<string, { readonly key: readonly string[]; readonly counts: string }>> = {
+const shapes: Readonly<Record<(typeof readModelTables)[number], Shape>> = {
   views: { key: ['stream'], counts: 'true' },
   labels: { key: ['name', 'value', 'created_at', 'id'], counts: 'true' },
   // A status that no task is in any more says the same as one that none ever was in.
@@ -16,7 +19,7 @@ const shapes: Readonly<Record<string, { readonly key: readonly string[]; readonl
 
 /** The rows of the read models as they lie in the file, for comparing two of them. */
 export class SqliteReadModelRows {
-  readonly tables: readonly string[] = Object.keys(shapes);
+  readonly tables: readonly string[] = readModelTables;
   readonly #database: Database;
 
   constructor(database: Database) {
@@ -48,10 +51,10 @@ export class SqliteReadModelRows {
   }
 }
 
-function shapeOf(table: string) {
-  const shape = shapes[table];
-  if (shape === undefined) throw new Error(`there is no table ${table} in the read models`);
-  return shape;
+function shapeOf(table: string): Shape {
+  const known = readModelTables.find((name) => name === table);
+  if (known === undefined) throw new Error(`there is no table ${table} in the read models`);
+  return shapes[known];
 }
 
 function stored(row: Readonly<Record<string, unknown>>, names: readonly string[]): StoredRow {

@@ -29,15 +29,17 @@ export const readModelMigrations: Migrations = [
      minute INTEGER PRIMARY KEY, started INTEGER NOT NULL, succeeded INTEGER NOT NULL, failed INTEGER NOT NULL, retried INTEGER NOT NULL
    ) STRICT;
    CREATE TABLE checkpoints (consumer TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT`,
+  'CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT',
 ];
 
-/** Tables a rebuild starts empty. */
+/** What is made from the log, and begins empty when it is made anew. */
 export const readModelTables = ['views', 'labels', 'counts', 'minutes', 'checkpoints'] as const;
 
 const statuses: readonly TaskStatus[] = ['scheduled', 'running', 'waiting', 'succeeded', 'failed', 'cancelled'];
 const windowMinutes = 60;
-/** As many as tasks may well be under way at once; a view is about a kilobyte. */
+/** As many as tasks may well be under way at once; a view is about a kilobyte, and heavy ones are not kept. */
 const recentViews = 8_192;
+const keptStateLength = 8 * 1_024;
 type Row = Record<string, unknown>;
 
 /** Read models as SQLite tables: one row per stream, written in one transaction with the counters and the checkpoint. */
@@ -102,14 +104,17 @@ export class SqliteReadModels implements ReadModels {
 
   async write(writes: readonly ViewWrite[], checkpoint?: number): Promise<readonly string[]> {
     const behind: string[] = [];
+    const heavy = new Set<string>();
     const counts = new Map<string, number>();
     const minutes = new Map<number, Tally>();
     this.#transaction(() => {
       for (const write of writes) {
-        if (!this.#writeView(write, counts)) {
+        const length = this.#writeView(write, counts);
+        if (length === null) {
           behind.push(write.after.stream);
           continue;
         }
+        if (length > keptStateLength) heavy.add(write.after.stream);
         for (const tally of write.tallies) addTally(minutes, tally);
       }
       for (const [status, difference] of counts) if (difference !== 0) this.#count.run(status, difference);
@@ -118,14 +123,15 @@ export class SqliteReadModels implements ReadModels {
       }
       if (checkpoint !== undefined && behind.length === 0) this.#setCheckpoint.run('project', checkpoint);
     });
-    this.#remember(writes, behind);
+    this.#remember(writes, behind, heavy);
     return behind;
   }
 
-  /** Only what was committed, and only what is likely to be needed again: finished tasks seldom change. */
-  #remember(writes: readonly ViewWrite[], behind: readonly string[]): void {
+  /** Only what was committed, and only what is light and likely to be needed again: finished tasks seldom change. */
+  #remember(writes: readonly ViewWrite[], behind: readonly string[], heavy: ReadonlySet<string>): void {
     for (const { after } of writes) {
       this.#recent.delete(after.stream);
+      if (heavy.has(after.stream)) continue;
       const { status } = after.state;
       if (status === 'scheduled' || status === 'running' || status === 'waiting') this.#recent.set(after.stream, after);
     }
@@ -136,22 +142,24 @@ export class SqliteReadModels implements ReadModels {
     }
   }
 
-  #writeView({ before, after }: ViewWrite, counts: Map<string, number>): boolean {
+  /** Gives the length of the state as text; null if the stored view is not the one before. */
+  #writeView({ before, after }: ViewWrite, counts: Map<string, number>): number | null {
     const { stream, version, state } = after;
     if (state.status === 'missing') throw new Error(`the view of ${stream} would be empty`);
     const facts = factsOf(state);
     const listed = state.status !== 'deleted';
     const created = listed ? state.createdAt : null;
-    const values = [version, state.status, created, facts.wakeAt, facts.target, facts.lane, JSON.stringify(state)] as const;
+    const text = JSON.stringify(state);
+    const values = [version, state.status, created, facts.wakeAt, facts.target, facts.lane, text] as const;
     const { changes } =
       before === null ? this.#insert.run(...values, state.id, stream) : this.#update.run(...values, stream, before.version);
-    if (changes === 0) return false;
+    if (changes === 0) return null;
     const was = before?.state;
     if (was !== undefined && was.status !== 'missing' && was.status !== 'deleted')
       counts.set(was.status, (counts.get(was.status) ?? 0) - 1);
     if (listed) counts.set(state.status, (counts.get(state.status) ?? 0) + 1);
     this.#writeLabels(was, state);
-    return true;
+    return text.length;
   }
 
   #writeLabels(was: TaskState | undefined, is: TaskState): void {
@@ -212,6 +220,21 @@ export class SqliteReadModels implements ReadModels {
 
   saveCheckpoint(consumer: 'dispatch', position: number): void {
     this.#setCheckpoint.run(consumer, position);
+  }
+
+  /** The shape of the folded states in the views, as `startAnew` was told; 0 if it never was. */
+  stateSchema(): number {
+    return Number(this.#database.prepare("SELECT value FROM meta WHERE name = 'state schema'").get()?.['value'] ?? 0);
+  }
+
+  /** Empties the read models, for states of this shape to be projected from the beginning. What was dispatched stays so. */
+  startAnew({ stateSchema, dispatched }: { readonly stateSchema: number; readonly dispatched: number }): void {
+    this.#transaction(() => {
+      for (const table of readModelTables) this.#database.exec(`DELETE FROM ${table}`);
+      this.#setCheckpoint.run('dispatch', dispatched);
+      this.#database.prepare("INSERT OR REPLACE INTO meta (name, value) VALUES ('state schema', ?)").run(stateSchema);
+    });
+    this.#recent.clear();
   }
 
   /** Streams whose task is in a status, as projected. */

@@ -18,7 +18,10 @@ export function decodeCursor<Kind extends keyof Cursors>(text: string, kind: Kin
   const refused = failed<Cursors[Kind]>('cursor', 'is not one that this list has answered');
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
+    const bytes = Buffer.from(text, 'base64url');
+    // Node skips what is not base64url; only what comes back the same was answered by us.
+    if (bytes.toString('base64url') !== text) return refused;
+    value = JSON.parse(bytes.toString('utf8'));
   } catch {
     return refused;
   }

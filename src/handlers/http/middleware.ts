@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
 import type { MiddlewareObj } from '@middy/core';
 import httpJsonBodyParser from '@middy/http-json-body-parser';
+import { hasManyDigits, parseExactJson } from '../../application/exact-json.ts';
 import { isDeeperThan } from '../../application/json-depth.ts';
 import { LogUnavailable } from '../../application/log-unavailable.ts';
 import type { Digest, Logger } from '../../application/ports.ts';
@@ -116,9 +117,12 @@ export function bodyReading(): ApiMiddleware {
       if (!jsonContentType.test(event.headers['content-type'] ?? '')) {
         throw new ProblemError(problem(415, 'a body must be JSON, with content-type application/json'));
       }
+      const coding = event.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+      if (coding !== 'identity') throw new ProblemError(problem(415, `a body must not be encoded, but its content-encoding is ${coding}`));
       const bytes = event.isBase64Encoded === true ? Buffer.from(body, 'base64') : null;
       if (bytes !== null && !isUtf8(bytes)) throw new ProblemError(problem(400, 'the body is not UTF-8'));
-      const text = bytes === null ? body : bytes.toString('utf8');
+      // A byte order mark may be ignored (RFC 8259, 8.1), and is.
+      const text = (bytes === null ? body : bytes.toString('utf8')).replace(/^\ufeff/, '');
       if (isDeeperThan(text, limits.jsonDepth)) {
         throw new ProblemError(problem(400, `the body is nested deeper than ${limits.jsonDepth} levels`));
       }
@@ -126,8 +130,9 @@ export function bodyReading(): ApiMiddleware {
       try {
         parser.before?.(request as never);
       } catch {
-        event.body = parsedAnyway(text);
+        // What it refuses is parsed below, or found to be malformed.
       }
+      if (event.body === text || hasManyDigits(text)) event.body = parsedAnyway(text);
     },
   };
 }
@@ -138,7 +143,7 @@ export function bodyReading(): ApiMiddleware {
  */
 function parsedAnyway(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExactJson(text);
   } catch {
     throw new ProblemError(problem(400, 'the body is not well-formed JSON'));
   }

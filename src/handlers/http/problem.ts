@@ -45,7 +45,7 @@ export function respond(body: ProblemBody, headers: Readonly<Record<string, stri
 export function inputProblemBody(errors: readonly InputError[]): ProblemBody {
   const [first] = errors;
   const rest = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
-  const detail = first === undefined ? 'the input does not fit' : `${first.path === '' ? 'the body' : first.path} ${first.message}${rest}`;
+  const detail = first === undefined ? 'the input does not fit' : `${first.path} ${first.message}${rest}`.trimStart();
   return problemBody(400, detail, errors);
 }
 

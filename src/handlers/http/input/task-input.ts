@@ -131,6 +131,7 @@ export function parseTask(value: unknown, context: TaskInputContext): ParseResul
       id: given.id ?? null,
       action,
       runAt: runAt ?? context.now,
+      delayMs: given.delay ?? (given.runAt === undefined ? 0 : null),
       strategy: given.strategy ?? 'await',
       timeoutMs: given.timeout ?? defaultTimeoutMs,
       completeWithinMs: given.completeWithin ?? defaultCompleteWithinMs,
@@ -156,6 +157,7 @@ export function parseTaskChanges(value: unknown, context: TaskInputContext): Par
   const runAt = runAtOf(given, context.now, errors);
   const changes: TaskChangesInput = {
     ...(runAt !== null && { runAt }),
+    ...(given.delay !== undefined && { delayMs: given.delay }),
     ...(given.request !== undefined && { action: httpAction(given.request, context, errors) }),
     ...(given.timeout !== undefined && { timeoutMs: given.timeout }),
     ...(given.retry !== undefined && { retry: given.retry }),

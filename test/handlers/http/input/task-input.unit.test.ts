@@ -32,6 +32,7 @@ describe('a task with nothing but a URL', () => {
       id: null,
       action: { kind: 'http', url, target: 'https://example.com:443', method: 'POST', headers: [], secretHeaders: [], body: null },
       runAt: now,
+      delayMs: 0,
       strategy: 'await',
       timeoutMs: 30_000,
       completeWithinMs: hour,
@@ -174,7 +175,7 @@ describe('a change', () => {
   it('has what was given and nothing else', () => {
     expect(parseTaskChanges({ timeout: '1m' }, context())).toEqual({ ok: true, value: { timeoutMs: minute } });
     expect(parseTaskChanges({ callback: null }, context())).toEqual({ ok: true, value: { callback: null } });
-    expect(parseTaskChanges({ delay: '1m' }, context())).toEqual({ ok: true, value: { runAt: now + minute } });
+    expect(parseTaskChanges({ delay: '1m' }, context())).toEqual({ ok: true, value: { runAt: now + minute, delayMs: minute } });
     expect(parseTaskChanges({ runAt: 0 }, context())).toEqual({ ok: true, value: { runAt: now } });
     expect(parseTaskChanges({ labels: {} }, context())).toEqual({ ok: true, value: { labels: {} } });
   });

@@ -34,7 +34,7 @@ describe('a task that breaks a rule', () => {
     [{ request: [] }, 'must be a JSON object'],
     [{ request, timeout: 1 }, 'must be between 100ms and 14m'],
     [{ request, delay: '5000d' }, 'must be at most 3653d'],
-    [{ request, priority: 5_000 }, 'must be a whole number from -1000 to 1000'],
+    [{ request, priority: 2 ** 31 }, 'must be a whole number from -2147483647 to 2147483647'],
     [{ request, strategy: 'x' }, 'must be one of "await", "async"'],
   ])('gets the very words: %j', (task, message) => {
     expect(parseTask(task, context())).toMatchObject({ ok: false, errors: [{ message }] });
