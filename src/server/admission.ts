@@ -22,7 +22,8 @@ const answers = {
  * not by its own requests (Origin), and not by a name that resolves to this machine (Host).
  */
 export function createAdmission(options: AdmissionOptions): (request: IncomingMessage) => HttpResponse | null {
-  const publicHost = options.publicUrl === undefined ? null : new URL(options.publicUrl).host.toLowerCase();
+  // Whichever port a proxy listens on and names: it is the host that says who was asked.
+  const publicHost = options.publicUrl === undefined ? null : nameOf(new URL(options.publicUrl).host);
   const publicOrigin = options.publicUrl === undefined ? null : new URL(options.publicUrl).origin;
 
   return (request) => {
@@ -30,7 +31,7 @@ export function createAdmission(options: AdmissionOptions): (request: IncomingMe
     if (state !== 'ready') return answers[state];
     if (options.hasKeys) return null;
     const host = request.headers.host?.toLowerCase() ?? '';
-    if (host !== publicHost && !isLoopback(withoutPort(host))) {
+    if (nameOf(host) !== publicHost && !isLoopback(nameOf(host))) {
       return problem(403, 'without API keys only requests addressed to this machine are answered; the Host header names another one');
     }
     const { origin } = request.headers;
@@ -41,8 +42,10 @@ export function createAdmission(options: AdmissionOptions): (request: IncomingMe
   };
 }
 
-function withoutPort(host: string): string {
-  return host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) : host.replace(/:\d*$/, '');
+/** A host without its port and without the dot that may end it. */
+function nameOf(host: string): string {
+  const name = host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) : host.replace(/:\d*$/, '');
+  return name.toLowerCase().replace(/\.$/, '');
 }
 
 /** A page that this very server delivered. */

@@ -33,6 +33,7 @@ const ending = new WeakSet<Socket>();
 /** Puts `node:http` in front of the handlers that Lambda runs behind API Gateway, and bounds what a client may do to the process. */
 export function createBridge(options: BridgeOptions): Server {
   let buffered = 0;
+  const turns = new WeakMap<Socket, Promise<void>>();
   const server = createServer(
     {
       headersTimeout: 10_000,
@@ -99,8 +100,16 @@ export function createBridge(options: BridgeOptions): Server {
     request.on('error', release);
   }
 
+  /**
+   * Requests that a client sends without waiting for answers are carried out one after another, as a later one may change what an
+   * earlier one made (RFC 9112, 9.3.2).
+   */
   async function answer(request: IncomingMessage, response: ServerResponse, body: Buffer | null): Promise<void> {
+    const before = turns.get(request.socket);
+    const { promise: turn, resolve: endTurn } = Promise.withResolvers<void>();
+    turns.set(request.socket, turn);
     try {
+      if (before !== undefined) await before;
       const event = eventOf(request, body);
       const answered = event === null ? problem(400, 'the path is not percent-encoded UTF-8') : await options.api(event);
       if (event !== null && options.stream(event, answered, response)) return;
@@ -109,6 +118,9 @@ export function createBridge(options: BridgeOptions): Server {
       options.logger.error('a request could not be answered', { error: String(error) });
       if (!response.headersSent) send(request, response, problem(500, 'something went wrong on our side'));
       else response.destroy();
+    } finally {
+      if (turns.get(request.socket) === turn) turns.delete(request.socket);
+      endTurn();
     }
   }
   return server;
@@ -189,6 +201,7 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
     `HTTP/1.1 ${statusCode} ${JSON.parse(body).title}`,
     `content-type: ${headers['content-type']}`,
     `content-length: ${Buffer.byteLength(body)}`,
+    ...Object.entries(fixedHeaders).map(([name, value]) => `${name}: ${value}`),
   ];
   socket.end(`${lines.join('\r\n')}\r\nconnection: close\r\n\r\n${body}`);
 }

@@ -23,8 +23,12 @@ export function createEventClients({ log, logger }: { readonly log: PositionedLo
   const ends = new Set<() => void>();
   return {
     serve({ query, headers }, response) {
+      // Gone while the API had a look at the request: nothing would ever end this stream.
+      if (response.destroyed) return;
       const parsed = parseStreamQuery(query);
-      const resumed = headers['last-event-id'] === undefined ? null : readPosition(headers['last-event-id']);
+      // An empty one means none, as browsers send it (HTML, 9.2.4).
+      const lastId = headers['last-event-id'] === '' ? undefined : headers['last-event-id'];
+      const resumed = lastId === undefined ? null : readPosition(lastId);
       const errors = parsed.ok ? [] : [...parsed.errors];
       if (resumed !== null && !resumed.ok) errors.push({ path: 'Last-Event-ID', message: resumed.message });
       if (!parsed.ok || errors.length > 0) return answer(response, inputProblem(errors));
@@ -44,5 +48,6 @@ export function createEventClients({ log, logger }: { readonly log: PositionedLo
 }
 
 function answer(response: ServerResponse, { statusCode, headers, body }: HttpResponse): void {
-  response.writeHead(statusCode, headers).end(body);
+  const length = { 'content-length': Buffer.byteLength(body) };
+  response.writeHead(statusCode, { ...headers, ...length, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }).end(body);
 }

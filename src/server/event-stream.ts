@@ -41,7 +41,7 @@ export function streamEvents(ports: EventStreamPorts, query: EventStreamQuery, r
   function send(): void {
     if (draining || isOver()) return;
     try {
-      sendPages();
+      sendPage();
     } catch (error) {
       // The client comes back with the last id it has seen.
       logger.error('a stream of events broke off', { after: position, error: String(error) });
@@ -50,26 +50,20 @@ export function streamEvents(ports: EventStreamPorts, query: EventStreamQuery, r
     }
   }
 
-  function sendPages(): void {
-    for (;;) {
-      const events = log.readAll(position, page);
-      let text = '';
-      let reached = position;
-      for (const event of events) {
-        reached = event.position ?? reached;
-        // What was imported has happened elsewhere, and was told there.
-        if (event.imported === true || (query.types !== null && !query.types.has(event.type))) continue;
-        text += rendered.textOf(event);
-      }
-      position = reached;
-      if (text !== '' && !response.write(text)) {
-        draining = true;
-        return;
-      }
-      if (events.length === 0) return;
-      // A long way to catch up must not hold up everybody else.
-      if (events.length === page) return sendSoon();
+  function sendPage(): void {
+    const events = log.readAll(position, page);
+    let text = '';
+    let reached = position;
+    for (const event of events) {
+      reached = event.position ?? reached;
+      // What was imported has happened elsewhere, and was told there.
+      if (event.imported === true || (query.types !== null && !query.types.has(event.type))) continue;
+      text += rendered.textOf(event);
     }
+    position = reached;
+    if (text !== '' && !response.write(text)) draining = true;
+    // A long way to catch up must not hold up everybody else.
+    else if (events.length > 0 && position < log.head()) sendSoon();
   }
 
   function isOver(): boolean {
@@ -93,6 +87,7 @@ export function streamEvents(ports: EventStreamPorts, query: EventStreamQuery, r
   response.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
     'x-accel-buffering': 'no',
   });
   response.write(': connected\n\n');

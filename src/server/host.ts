@@ -160,6 +160,7 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
     logger,
     keyHashes: settings.apiKeys.map((key) => sha256Digest.sha256(key)),
     version,
+    events: 'streamed',
     health: async () => ({ host: 'server', ...scheduler.status() }),
     feedLagMs: async () => {
       const [oldest] = log.readAll(feeds.project.position, 1);

@@ -48,8 +48,7 @@ export async function startServer(settings: Settings, logger: Logger, runners: R
       }
     },
     stream: (event, answered, response) => {
-      // The API has found the route and the caller to be in order; the stream itself is nothing that a Lambda could answer with.
-      if (event.path !== '/events' || answered.statusCode !== 501 || event.method === 'HEAD') return false;
+      if (answered.streamsEvents !== true || event.method === 'HEAD') return false;
       eventClients.serve(event, response);
       return true;
     },

@@ -145,6 +145,9 @@ describe('without API keys', () => {
     '127.1.2.3',
     'errand.example:8443',
     'Errand.Example:8443',
+    'errand.example',
+    'errand.example.:443',
+    'errand.example:9999',
   ];
   test.each(ownHosts)('the own name is answered: %s', async (host) => {
     expect((await ask(`host: ${host}\r\n`)).status).toBe(200);
@@ -162,8 +165,8 @@ describe('without API keys', () => {
     '0.0.0.0:PORT',
     '[::]:PORT',
     '[::ffff:10.0.0.1]',
-    'errand.example',
-    'errand.example:9999',
+    'errand.example.evil.example',
+    'evil-errand.example',
     '2130706434',
     'a, localhost',
     '',
@@ -246,6 +249,8 @@ describe('settings that cannot be', () => {
     ['ERRAND_EGRESS', { ERRAND_EGRESS: 'private' }],
     ['ERRAND_PUBLIC_URL', { ERRAND_PUBLIC_URL: 'errand.example' }],
     ['ERRAND_PUBLIC_URL', { ERRAND_PUBLIC_URL: 'ftp://errand.example' }],
+    ['ERRAND_PUBLIC_URL', { ERRAND_PUBLIC_URL: 'http://u:p@errand.example' }],
+    ['ERRAND_PUBLIC_URL', { ERRAND_PUBLIC_URL: 'https://errand.example/?q' }],
     ['ERRAND_CONCURRENCY', { ERRAND_CONCURRENCY: '0' }],
     ['ERRAND_CONCURRENCY', { ERRAND_CONCURRENCY: 'many' }],
     ['ERRAND_CONCURRENCY', { ERRAND_CONCURRENCY: '1.5' }],

@@ -286,9 +286,23 @@ describe('pipelined requests', () => {
     const connection = await connectRaw(errand.url);
     const body = JSON.stringify({ id: 'piped', delay: '1h', request: { url: target.url } });
     const post = `POST /tasks HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
-    connection.write(`${post}${post}GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n`);
-    const answers = await connection.answers(3);
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 201]);
+    const line = (method: string, path: string, content = '') =>
+      `${method} ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${content.length}\r\n\r\n${content}`;
+    connection.write(
+      [
+        post,
+        post,
+        line('GET', '/tasks/piped'),
+        line('PATCH', '/tasks/piped', '{"delay":"2h"}'),
+        line('POST', '/tasks/piped/cancel'),
+        line('GET', '/tasks/piped/status'),
+        line('DELETE', '/tasks/piped'),
+        line('GET', '/tasks/piped'),
+      ].join(''),
+    );
+    const answers = await connection.answers(8);
+    expect(answers.map(({ status }) => status)).toEqual([201, 200, 200, 200, 200, 200, 204, 404]);
+    expect(JSON.parse(answers[5]?.body ?? '').status).toBe('cancelled');
     connection.destroy();
   });
 

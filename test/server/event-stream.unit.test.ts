@@ -68,8 +68,19 @@ describe('a stream of events', () => {
     for (let commit = 0; commit < 50; commit += 1) log.append(1);
     await passTurns();
     expect(client.ids()).toEqual(upTo(50));
-    // What is new, and that there is no more.
-    expect(log.reads() - before).toBe(2);
+    expect(log.reads() - before).toBe(1);
+  });
+
+  test('lets others have their turn after every page, also when a page is short or nothing of it is wanted', async () => {
+    const log = createNumberedLog();
+    log.append(1_000);
+    const short = { ...log, readAll: (after: number) => log.readAll(after, 10) };
+    const { client } = open({}, short);
+    const { client: choosy } = open({ types: new Set(['TaskCancelled']) }, short);
+    expect(log.reads()).toBe(2);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(client.ids()).toEqual(upTo(1_000));
+    expect([choosy.ids(), log.reads()]).toEqual([[], 200]);
   });
 
   test('leaves out imported events, and goes on behind them', async () => {

@@ -12,6 +12,8 @@ export type ApiPorts = tasks.TaskRoutePorts & {
   /** SHA-256 digests of the API keys, in base64url; none leaves the API open. */
   readonly keyHashes: readonly string[];
   readonly version: string;
+  /** Whether this host can hold a response open and send events as they come. */
+  readonly events: 'streamed' | 'unavailable';
   /** What /health says beside its status and version. */
   readonly health: () => Promise<object>;
   /** How far the read models lag behind the log, in milliseconds. */
@@ -53,7 +55,7 @@ async function answer(ports: ApiPorts, event: ApiEvent): Promise<HttpResponse> {
     case 'stats':
       return getStats(ports);
     case 'events':
-      return problem(501, 'server-sent events are served by the server host; on AWS the event bus tells what happens');
+      return eventsAnswer(ports.events);
     case 'openapi':
       return json(200, document(ports.version));
     case 'docs':
@@ -88,6 +90,15 @@ async function answer(ports: ApiPorts, event: ApiEvent): Promise<HttpResponse> {
     default:
       return route satisfies never;
   }
+}
+
+/** What a stream of events begins with; Lambda can answer with none. */
+function eventsAnswer(events: ApiPorts['events']): HttpResponse {
+  if (events === 'unavailable') {
+    return problem(501, 'server-sent events are served by the server host; on AWS the event bus tells what happens');
+  }
+  const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' };
+  return { statusCode: 200, headers, body: '', streamsEvents: true };
 }
 
 async function getStats(ports: ApiPorts): Promise<HttpResponse> {

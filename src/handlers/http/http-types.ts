@@ -15,6 +15,8 @@ export type HttpResponse = {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** The body is the stream of events, which the host sends itself after these headers. */
+  readonly streamsEvents?: true;
 };
 
 export function json(statusCode: number, value: unknown, headers: Readonly<Record<string, string>> = {}): HttpResponse {
