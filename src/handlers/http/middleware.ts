@@ -121,8 +121,7 @@ export function bodyReading(): ApiMiddleware {
       if (coding !== 'identity') throw new ProblemError(problem(415, `a body must not be encoded, but its content-encoding is ${coding}`));
       const bytes = event.isBase64Encoded === true ? Buffer.from(body, 'base64') : null;
       if (bytes !== null && !isUtf8(bytes)) throw new ProblemError(problem(400, 'the body is not UTF-8'));
-      // A byte order mark may be ignored (RFC 8259, 8.1), and is.
-      const text = (bytes === null ? body : bytes.toString('utf8')).replace(/^\ufeff/, '');
+      const text = bytes === null ? body : bytes.toString('utf8');
       if (isDeeperThan(text, limits.jsonDepth)) {
         throw new ProblemError(problem(400, `the body is nested deeper than ${limits.jsonDepth} levels`));
       }
