@@ -8,33 +8,25 @@ import { refusedLiteral } from '../adapters/http/egress-guard.ts';
 import { createHttpCaller } from '../adapters/http/undici-caller.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { deliverCallback } from '../application/callback.ts';
-import { dispatch } from '../application/dispatch.ts';
-import { execute } from '../application/execute.ts';
+import { interruptAttempts } from '../application/interrupt.ts';
 import type { Logger, StoredEvent, Wake } from '../application/ports.ts';
 import type { Runners } from '../application/runner.ts';
 import { createTaskStore } from '../application/task-store.ts';
 import { handleWake, type WakePorts } from '../application/wake.ts';
 import { type Api, createApi } from '../handlers/http/api.ts';
-import { project } from '../projections/project.ts';
-import { Feed } from './feed.ts';
+import { createDispatchFeed, createProjectFeed } from './change-feeds.ts';
 import { InProcessBus } from './in-process-bus.ts';
 import { Scheduler } from './scheduler.ts';
 import { hasShortSigningSecret, loadSecrets } from './secret-files.ts';
 import type { Settings } from './settings.ts';
 import type { Job } from './slots.ts';
-import { openStorage, type Storage, startOfViews } from './storage.ts';
+import { openStorage, type Storage } from './storage.ts';
 import { version } from './version.ts';
 
 /** Folded streams kept in memory; a state is about a kilobyte. */
 const cachedStreams = 16_384;
 const heldWakes = 100_000;
 const waitingPerTarget = 10_000;
-const projectBatch = 2_000;
-const dispatchBatch = 1_000;
-/** Reads of lists may lag this much; in return a task that comes and goes within it is written once. */
-const projectGatherMs = 100;
-const recoveryChunk = 1_000;
-const saveCheckpointEvery = 5_000;
 
 export type Host = {
   readonly api: Api;
@@ -77,19 +69,7 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
     clock: systemClock,
   });
 
-  const onBroken = (stream: string, error: unknown) =>
-    logger.error('a stream does not fold and is left out of the read models', { stream, error: String(error) });
-  const feeds = {
-    project: new Feed({
-      name: 'project',
-      log,
-      logger,
-      from: startOfViews(storage),
-      batch: projectBatch,
-      gatherMs: projectGatherMs,
-      handle: (records, position) => project({ log, views, onBroken }, records, position),
-    }),
-  };
+  const projectFeed = createProjectFeed(storage, logger);
   const scheduler: Scheduler = new Scheduler({
     clock: systemClock,
     logger,
@@ -98,7 +78,7 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
     waitingPerTarget,
     run: (job) => runJob(job),
     loadDue: async (query) => {
-      await feeds.project.catchUp();
+      await projectFeed.catchUp();
       return views.due(query);
     },
   });
@@ -128,23 +108,7 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
   bus.subscribe((event) => {
     if (event.facts.callback) scheduler.deliver(callbackWake(event));
   });
-  let savedCheckpoint = views.checkpoint('dispatch');
-  let draining = false;
-  const dispatchFeed = new Feed({
-    name: 'dispatch',
-    log,
-    logger,
-    from: savedCheckpoint,
-    batch: dispatchBatch,
-    gatherMs: 0,
-    handle: async (records, position) => {
-      await dispatch({ wakes: scheduler, bus }, records, systemClock.now());
-      // Handling a record twice does nothing, so the checkpoint need not be exact, only never ahead.
-      if (draining || position - savedCheckpoint < saveCheckpointEvery) return;
-      views.saveCheckpoint('dispatch', position);
-      savedCheckpoint = position;
-    },
-  });
+  const dispatching = createDispatchFeed(storage, { wakes: scheduler, bus, clock: systemClock, logger });
 
   const api = createApi({
     store,
@@ -163,38 +127,15 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
     events: 'streamed',
     health: async () => ({ host: 'server', ...scheduler.status() }),
     feedLagMs: async () => {
-      const [oldest] = log.readAll(feeds.project.position, 1);
+      const [oldest] = log.readAll(projectFeed.position, 1);
       return oldest === undefined ? 0 : Math.max(0, systemClock.now() - oldest.occurredAt);
     },
   });
 
-  /** Attempts that were running when the last process ended are over, whatever came of them: they fail as interrupted. */
-  async function recover(): Promise<void> {
-    const streams = views.streamsWithStatus('running');
-    for (let first = 0; first < streams.length; first += recoveryChunk) {
-      await Promise.all(streams.slice(first, first + recoveryChunk).map((stream) => interrupt(stream).catch(notInterrupted(stream))));
-    }
-    if (streams.length > 0) logger.warn('attempts were interrupted when the last process ended', { attempts: streams.length });
-  }
-
-  /** One stream that does not load must not keep all others from being run. */
-  const notInterrupted = (stream: string) => (error: unknown) =>
-    logger.error('an attempt that was running when the last process ended could not be interrupted', { stream, error: String(error) });
-
-  async function interrupt(stream: string): Promise<void> {
-    const { state } = await store.load(stream);
-    if (state.status !== 'running') return;
-    const { startedVersion } = state;
-    const error = { kind: 'interrupted', message: 'the process ended while this attempt was running' } as const;
-    const random = systemRandom.next();
-    await execute(ports, {
-      stream,
-      command: (now) => ({ type: 'fail', now, random, startedVersion, error, retryable: true, retryAfterMs: null }),
-    });
-  }
-
-  await feeds.project.catchUp();
-  await recover();
+  await projectFeed.catchUp();
+  const orphans = views.streamsWithStatus('running');
+  if (orphans.length > 0) logger.warn('attempts were running when the last process ended', { attempts: orphans.length });
+  await interruptAttempts(ports, orphans);
 
   return {
     api,
@@ -202,24 +143,22 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
     logger,
     async start(publicUrl) {
       outgoing.publicUrl = settings.publicUrl ?? publicUrl;
-      feeds.project.start();
+      projectFeed.start();
       await scheduler.start();
-      dispatchFeed.start();
-      await dispatchFeed.catchUp();
+      dispatching.feed.start();
+      await dispatching.feed.catchUp();
     },
     async stop(waitMs) {
-      // What is told from here on finds nobody to act on it any more: the next start tells it again.
-      const told = dispatchFeed.position;
-      draining = true;
+      dispatching.drain();
       const ended = scheduler.stop();
       const limit = new AbortController();
       await Promise.race([ended, systemClock.sleep(waitMs, limit.signal)]);
       stopping.abort();
       await ended;
       limit.abort();
-      await dispatchFeed.stop();
-      await feeds.project.stop();
-      views.saveCheckpoint('dispatch', told);
+      await dispatching.feed.stop();
+      await projectFeed.stop();
+      dispatching.saveCheckpoint();
       await caller.close();
       storage.close();
     },
