@@ -1,0 +1,169 @@
+import { BatchGetItemCommand, type DynamoDBClient, QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
+import type { DueQuery, ListQuery, ReadModels, Statistics, View, ViewWrite, Wake } from '../../application/ports.ts';
+import type { TaskStatus } from '../../domain/task/state.ts';
+import { countsKey, minuteKey, type StatisticsOptions, statisticsOf } from './dynamodb-statistics.ts';
+import { type Item, textAt } from './event-item.ts';
+import { type RetryPorts, retrying } from './failures.ts';
+import { listConditions, mergePages, type ShardPage } from './list-page.ts';
+import { decodeDueRow, decodeView } from './view-item.ts';
+import { writeViews } from './view-writes.ts';
+
+/** What BatchGetItem takes (API reference). */
+const keysPerBatch = 100;
+
+export type DynamoReadModelsOptions = RetryPorts &
+  StatisticsOptions & {
+    readonly client: DynamoDBClient;
+    readonly viewsTable: string;
+    /** Partitions of the due index and of the list. Changing it needs a rebuild. */
+    readonly shards: number;
+    /** Makes the token that tells a repeated transaction from a new one. */
+    readonly token: () => string;
+    /** Epoch milliseconds. */
+    readonly now: () => number;
+  };
+
+/** Read models on one DynamoDB table: an item per stream, sparse sharded indexes, counters written with what they count. */
+export class DynamoReadModels implements ReadModels {
+  readonly #options: DynamoReadModelsOptions;
+
+  constructor(options: DynamoReadModelsOptions) {
+    this.#options = options;
+  }
+
+  async read(streams: readonly string[]): Promise<ReadonlyMap<string, View>> {
+    const items = await this.#get(streams.map((stream) => ({ pk: { S: stream } })));
+    return new Map(items.map((item) => decodeView(item)).map((view) => [view.stream, view]));
+  }
+
+  write(writes: readonly ViewWrite[]): Promise<readonly string[]> {
+    return writeViews(this.#options, writes);
+  }
+
+  async due(query: DueQuery): Promise<readonly Wake[]> {
+    const { until, limit, target, after } = query;
+    const from = after?.dueAt ?? 0;
+    if (until < from) return [];
+    const pages = await Promise.all(this.#shards().map((shard) => this.#dueOfShard(shard, { from, until, limit, target, after })));
+    return pages.flat().sort(byDue).slice(0, limit);
+  }
+
+  async #dueOfShard(
+    shard: string,
+    query: {
+      readonly from: number;
+      readonly until: number;
+      readonly limit: number;
+      readonly target: string | undefined;
+      readonly after: Wake | undefined;
+    },
+  ): Promise<Wake[]> {
+    const { from, until, limit, target, after } = query;
+    const input: QueryCommandInput = {
+      TableName: this.#options.viewsTable,
+      IndexName: 'due',
+      KeyConditionExpression: 'dueShard = :shard AND dueAt BETWEEN :from AND :until',
+      ExpressionAttributeValues: {
+        ':shard': { S: shard },
+        ':from': { N: String(Math.max(0, Math.floor(from))) },
+        ':until': { N: String(Math.floor(until)) },
+        ...(target === undefined ? {} : { ':target': { S: target } }),
+      },
+      ...(target === undefined ? {} : { FilterExpression: 'target = :target' }),
+    };
+    const rows: Wake[] = [];
+    let start: Item | undefined;
+    do {
+      const { Items = [], LastEvaluatedKey } = await this.#query({
+        ...input,
+        Limit: limit,
+        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+      });
+      rows.push(...Items.map(decodeDueRow).filter((row) => after === undefined || byDue(row, after) > 0));
+      start = LastEvaluatedKey;
+    } while (start !== undefined && rows.length < limit);
+    // Within one time the index has no order of its own, so a tie may run across pages: all of it is needed to sort it.
+    return rows;
+  }
+
+  async list(query: ListQuery): Promise<{ readonly views: readonly View[]; readonly next: ListQuery['after'] }> {
+    const conditions = listConditions(query);
+    if (conditions === null) return { views: [], next: null };
+    const pages = await Promise.all(
+      this.#shards().map(async (shard): Promise<ShardPage> => {
+        const { Items = [], LastEvaluatedKey } = await this.#query({
+          TableName: this.#options.viewsTable,
+          IndexName: 'list',
+          ScanIndexForward: false,
+          Limit: query.limit,
+          ...conditions.expressions,
+          ExpressionAttributeValues: { ...conditions.values, ':shard': { S: shard } },
+        });
+        const rows = Items.map((item) => ({ stream: textAt(item, 'pk') ?? '', order: textAt(item, 'order') ?? '' }));
+        return { rows, seenTo: LastEvaluatedKey === undefined ? null : (LastEvaluatedKey['order']?.S ?? '') };
+      }),
+    );
+    const { rows, next } = mergePages(pages, query.limit);
+    const views = await this.read(rows.map(({ stream }) => stream));
+    const found = rows.flatMap(({ stream }) => views.get(stream) ?? []);
+    return { views: found.filter((view) => stillFits(view, query)), next };
+  }
+
+  async statistics(now: number): Promise<Statistics> {
+    const minute = Math.floor(now / 60_000);
+    const counters = Array.from({ length: this.#options.counters }, (_unused, index) => String(index));
+    const minutes = Array.from({ length: 60 }, (_unused, back) => minute - back);
+    const keys = [
+      ...counters.map((counter) => countsKey(counter)),
+      ...minutes.flatMap((each) => counters.map((counter) => minuteKey(each, counter))),
+    ];
+    const [items, oldest] = await Promise.all([
+      this.#get(keys.map((pk) => ({ pk: { S: pk } }))),
+      Promise.all(
+        this.#shards().map((shard) =>
+          this.#dueOfShard(shard, { from: 0, until: Number.MAX_SAFE_INTEGER, limit: 1, target: undefined, after: undefined }),
+        ),
+      ),
+    ]);
+    const [first] = oldest.flat().sort(byDue);
+    return { ...statisticsOf(items), oldestDueAt: first?.dueAt ?? null };
+  }
+
+  #shards(): string[] {
+    return Array.from({ length: this.#options.shards }, (_unused, index) => String(index));
+  }
+
+  #query(input: QueryCommandInput) {
+    return retrying(this.#options, () => this.#options.client.send(new QueryCommand(input)));
+  }
+
+  /** Consistent reads of any number of items, those that exist. */
+  async #get(keys: readonly Item[]): Promise<Item[]> {
+    const found: Item[] = [];
+    for (let first = 0; first < keys.length; first += keysPerBatch) {
+      let left: Item[] = keys.slice(first, first + keysPerBatch);
+      while (left.length > 0) {
+        const request = { RequestItems: { [this.#options.viewsTable]: { Keys: left, ConsistentRead: true } } };
+        const { Responses = {}, UnprocessedKeys = {} } = await retrying(this.#options, () =>
+          this.#options.client.send(new BatchGetItemCommand(request)),
+        );
+        found.push(...(Responses[this.#options.viewsTable] ?? []));
+        left = UnprocessedKeys[this.#options.viewsTable]?.Keys ?? [];
+      }
+    }
+    return found;
+  }
+}
+
+function byDue(left: Wake, right: Wake): number {
+  return left.dueAt - right.dueAt || (left.stream < right.stream ? -1 : left.stream > right.stream ? 1 : 0);
+}
+
+/** The index lags behind the items: what has changed since is judged by the item. */
+function stillFits({ state }: View, query: ListQuery): boolean {
+  if (state.status === 'missing' || state.status === 'deleted') return false;
+  const status: TaskStatus = state.status;
+  return (
+    (query.status === null || status === query.status) && query.labels.every(([name, value]) => state.definition.labels[name] === value)
+  );
+}

@@ -1,0 +1,86 @@
+/** What a failed request to AWS means to its caller. Everything is mapped here, so that each form is handled once. */
+export type FailureKind =
+  /** The condition of a write did not hold: somebody else was first. */
+  | 'condition'
+  /** Try again, a little later. The write may or may not have been applied. */
+  | 'transient'
+  /** Trying again would give the same answer. */
+  | 'permanent';
+
+/** Names as exceptions carry them, and codes as statements of a batch and reasons of a cancelled transaction do. */
+const conditions = new Set(['ConditionalCheckFailedException', 'ConditionalCheckFailed', 'DuplicateItemException', 'DuplicateItem']);
+const transients = new Set([
+  'ProvisionedThroughputExceededException',
+  'ProvisionedThroughputExceeded',
+  'ThrottlingException',
+  'ThrottlingError',
+  'Throttling',
+  'RequestLimitExceeded',
+  'RequestThrottled',
+  'LimitExceededException',
+  'TooManyRequestsException',
+  'InternalServerError',
+  'InternalServerErrorException',
+  'InternalFailure',
+  'InternalException',
+  'ServiceUnavailable',
+  'ServiceUnavailableException',
+  'TransactionConflict',
+  'TransactionConflictException',
+  'TransactionInProgressException',
+  'ReplicatedWriteConflictException',
+  'TimeoutError',
+  'RequestTimeout',
+  'RequestTimeoutException',
+  'AbortError',
+  'NetworkingError',
+]);
+const networkCodes = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_SOCKET']);
+
+/** Sorts an exception of the SDK, or the code of one statement or reason. */
+export function failureKind(failure: unknown): FailureKind {
+  if (typeof failure === 'string') return kindOfName(failure);
+  if (!(failure instanceof Error)) return 'permanent';
+  const named = kindOfName(failure.name);
+  if (named !== 'permanent') return named;
+  const code = 'code' in failure ? String(failure.code) : '';
+  if (networkCodes.has(code)) return 'transient';
+  const status = statusOf(failure);
+  return status !== null && (status >= 500 || status === 429) ? 'transient' : 'permanent';
+}
+
+function kindOfName(name: string): FailureKind {
+  if (conditions.has(name)) return 'condition';
+  return transients.has(name) ? 'transient' : 'permanent';
+}
+
+function statusOf(failure: Error): number | null {
+  if (!('$metadata' in failure) || typeof failure.$metadata !== 'object' || failure.$metadata === null) return null;
+  const { httpStatusCode } = failure.$metadata as { readonly httpStatusCode?: unknown };
+  return typeof httpStatusCode === 'number' ? httpStatusCode : null;
+}
+
+/** What the adapters need to wait between tries: an injected clock and random number, so that tests need neither. */
+export type RetryPorts = { readonly sleep: (ms: number) => Promise<unknown>; readonly random: () => number };
+
+/** How often an operation is tried while it fails for a passing reason. */
+export const maxTries = 8;
+const firstPauseMs = 25;
+const longestPauseMs = 1_600;
+
+/** The pause after a try (from 1): full jitter, so that those who were throttled together do not return together. */
+export function pauseMs(attempt: number, random: number): number {
+  return Math.ceil(random * Math.min(longestPauseMs, firstPauseMs * 2 ** attempt));
+}
+
+/** Runs an operation again while it fails for a passing reason; anything else, and the last failure, is thrown. */
+export async function retrying<T>(ports: RetryPorts, operation: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await operation();
+    } catch (error) {
+      if (attempt >= maxTries || failureKind(error) !== 'transient') throw error;
+      await ports.sleep(pauseMs(attempt, ports.random()));
+    }
+  }
+}

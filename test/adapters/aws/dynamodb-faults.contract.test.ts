@@ -1,0 +1,105 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { StoredEvent } from '../../../src/application/ports.ts';
+import { createLogTables, type Engine, isDynoxideInstalled, type LogTables, logOn, startDynoxide } from '../../support/dynoxide.ts';
+import { created, storedEvents } from '../../support/stored-events.ts';
+
+type Fault = 'none' | 'throttled' | 'reply lost' | 'refused';
+
+/** A client to which, below the SDK, something happens on each of its next requests, in order. */
+function faultyClient(engine: Engine, faults: readonly Fault[]): { readonly client: DynamoDBClient; readonly left: () => number } {
+  const client = new DynamoDBClient({
+    endpoint: engine.endpoint,
+    region: 'eu-west-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    maxAttempts: 1,
+  });
+  const pending = [...faults];
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const fault = pending.shift() ?? 'none';
+      if (fault === 'throttled') throw Object.assign(new Error('slow down'), { name: 'ThrottlingException' });
+      if (fault === 'refused') throw Object.assign(new Error('not allowed'), { name: 'AccessDeniedException' });
+      const answer = await next(args);
+      if (fault === 'reply lost') throw Object.assign(new Error('the reply was lost'), { name: 'TimeoutError' });
+      return answer;
+    },
+    { step: 'finalizeRequest', name: 'faults' },
+  );
+  return { client, left: () => pending.length };
+}
+
+describe.skipIf(!isDynoxideInstalled())('the event log on DynamoDB, when something goes wrong below the SDK', () => {
+  let engine: Engine;
+  let tables: LogTables;
+  beforeAll(async () => {
+    engine = await startDynoxide();
+    tables = await createLogTables(engine);
+  });
+  let made = 0;
+  let event: StoredEvent;
+  beforeEach(() => {
+    made += 1;
+    const [first] = storedEvents(created(`task#fault-${made}`));
+    if (first === undefined) throw new Error('no event');
+    event = first;
+  });
+  const versions = async (stream: string) => (await logOn(engine.client, tables).read(stream, { after: 0 })).map(({ version }) => version);
+
+  test('an append whose reply was lost is one that was appended, once', async () => {
+    const { client, left } = faultyClient(engine, ['reply lost']);
+
+    expect(await logOn(client, tables).append(event)).toBe('appended');
+    expect([await versions(event.stream), left()]).toEqual([[1], 0]);
+  });
+
+  test('an append whose reply was lost and whose repeats are throttled is still its own', async () => {
+    const { client } = faultyClient(engine, ['reply lost', 'throttled', 'throttled', 'none', 'throttled']);
+
+    expect(await logOn(client, tables).append(event)).toBe('appended');
+    expect(await versions(event.stream)).toEqual([1]);
+  });
+
+  test('a version that somebody else took while the request was throttled is a conflict', async () => {
+    await logOn(engine.client, tables).append({ ...event, commitId: 'another' });
+    const { client } = faultyClient(engine, ['throttled', 'reply lost', 'none']);
+
+    expect(await logOn(client, tables).append(event)).toBe('conflict');
+  });
+
+  test('throttling that does not end is an error, and nothing was appended', async () => {
+    const { client } = faultyClient(
+      engine,
+      Array.from({ length: 50 }, () => 'throttled' as const),
+    );
+
+    await expect(logOn(client, tables).append(event)).rejects.toThrow(/could not be appended/);
+    expect(await versions(event.stream)).toEqual([]);
+  });
+
+  test('what is not allowed is an error at once', async () => {
+    const { client, left } = faultyClient(engine, ['refused', 'none']);
+
+    await expect(logOn(client, tables).append(event)).rejects.toThrow(/not allowed/);
+    expect(left()).toBe(1);
+  });
+
+  test('a large body whose reply was lost is stored once and found again', async () => {
+    const body = new Uint8Array(20_000).fill(7);
+    const { client } = faultyClient(engine, ['reply lost', 'none', 'reply lost']);
+    const log = logOn(client, tables);
+
+    expect(await log.append({ ...event, body })).toBe('appended');
+    expect(await log.readBody(event.stream, event)).toEqual(body);
+  });
+
+  test('of many appends that share a request only those that lost are told so', async () => {
+    const log = logOn(engine.client, tables);
+    const events = Array.from({ length: 60 }, (_, index) => storedEvents(created(`task#shared-${index}`))).flat();
+    for (const taken of events.filter((_event, index) => index % 7 === 0)) await log.append({ ...taken, commitId: 'another' });
+
+    const outcomes = await Promise.all(events.map((each) => log.append(each)));
+
+    expect(outcomes).toEqual(events.map((_event, index) => (index % 7 === 0 ? 'conflict' : 'appended')));
+  });
+});
