@@ -77,7 +77,7 @@ export type Cancelled = Existing & {
 };
 export type Finished = Succeeded | Failed | Cancelled;
 export type Live = Scheduled | Running | Waiting | Finished;
-/** What is left of a deleted task: its id for ever, and the outcome for as long as a callback still tells it. */
+/** What is left of a deleted task: its id for ever, and how it ended, which a callback may still tell and later events are labelled by. */
 export type Deleted = {
   readonly status: 'deleted';
   readonly id: string;
