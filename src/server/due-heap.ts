@@ -30,10 +30,6 @@ export class DueHeap {
     if (kept.length < this.#newest.size) this.#keep(kept);
   }
 
-  has(stream: string): boolean {
-    return this.#newest.has(stream);
-  }
-
   /** Takes a wake unless it lies beyond the horizon or a newer version's is held already. */
   push(wake: Wake): void {
     if (wake.dueAt > this.#horizon) return;

@@ -1,7 +1,9 @@
 import { type Database, openDatabase } from '../adapters/sqlite/database.ts';
-import { eventLogMigrations, SqliteEventLog, type SqliteEventLogOptions } from '../adapters/sqlite/event-log.ts';
+import { SqliteEventLog, type SqliteEventLogOptions } from '../adapters/sqlite/event-log.ts';
+import { eventLogMigrations } from '../adapters/sqlite/event-log-schema.ts';
 import { refuseNewerEvents } from '../adapters/sqlite/event-rows.ts';
-import { readModelMigrations, SqliteReadModels } from '../adapters/sqlite/read-models.ts';
+import { readModelMigrations } from '../adapters/sqlite/read-model-schema.ts';
+import { SqliteReadModels } from '../adapters/sqlite/read-models.ts';
 import { eventSchemaVersion, parseStoredEvent } from '../application/event-schemas.ts';
 import type { Logger } from '../application/ports.ts';
 import { snapshotSchemaVersion } from '../application/task-store.ts';

@@ -1,5 +1,6 @@
 import { openDatabase } from '../../src/adapters/sqlite/database.ts';
-import { readModelMigrations, SqliteReadModels } from '../../src/adapters/sqlite/read-models.ts';
+import { readModelMigrations } from '../../src/adapters/sqlite/read-model-schema.ts';
+import { SqliteReadModels } from '../../src/adapters/sqlite/read-models.ts';
 import { MemoryReadModels } from '../support/memory-read-models.ts';
 import { readModelsContract } from './read-models.contract.ts';
 

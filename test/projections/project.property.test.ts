@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../src/adapters/sqlite/database.ts';
-import { readModelMigrations, SqliteReadModels } from '../../src/adapters/sqlite/read-models.ts';
+import { readModelMigrations } from '../../src/adapters/sqlite/read-model-schema.ts';
+import { SqliteReadModels } from '../../src/adapters/sqlite/read-models.ts';
 import type { ListQuery, ReadModels, Statistics, StoredEvent, ViewWrite, Wake } from '../../src/application/ports.ts';
 import { factsOf, type TaskStatus } from '../../src/domain/task/state.ts';
 import { project, tally } from '../../src/projections/project.ts';

@@ -77,7 +77,7 @@ describe('the heap of wakes', () => {
 
     heap.horizon = 5;
 
-    expect([heap.size, heap.has('s7')]).toEqual([3, false]);
+    expect(heap.size).toBe(3);
     heap.horizon = Number.POSITIVE_INFINITY;
     heap.push(wake('s8', 8));
     expect(drain(heap).map(({ dueAt }) => dueAt)).toEqual([1, 3, 5, 8]);

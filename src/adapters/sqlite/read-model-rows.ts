@@ -1,5 +1,5 @@
 import type { Database } from './database.ts';
-import { readModelTables } from './read-models.ts';
+import { readModelTables } from './read-model-schema.ts';
 
 type Key = readonly (string | number)[];
 type StoredRow = { readonly key: Key; readonly columns: Readonly<Record<string, unknown>> };

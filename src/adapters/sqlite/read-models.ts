@@ -1,46 +1,15 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { DueQuery, ListQuery, ReadModels, Statistics, Tally, View, ViewWrite, Wake } from '../../application/ports.ts';
 import { factsOf, type TaskState, type TaskStatus } from '../../domain/task/state.ts';
-import type { Migrations } from './database.ts';
 import { listStatement } from './list-statement.ts';
-
-export const readModelMigrations: Migrations = [
-  `CREATE TABLE views (
-     stream TEXT NOT NULL UNIQUE,
-     version INTEGER NOT NULL,
-     id TEXT NOT NULL,
-     status TEXT NOT NULL,
-     created_at INTEGER,
-     due_at INTEGER,
-     target TEXT,
-     lane TEXT NOT NULL,
-     state TEXT NOT NULL
-   ) STRICT;
-   CREATE INDEX views_by_creation ON views (created_at, id) WHERE created_at IS NOT NULL;
-   CREATE INDEX views_by_status ON views (status, created_at, id) WHERE created_at IS NOT NULL;
-   CREATE INDEX views_by_due ON views (due_at, stream) WHERE due_at IS NOT NULL;
-   CREATE INDEX views_by_target ON views (target, due_at, stream) WHERE due_at IS NOT NULL;
-   CREATE TABLE labels (
-     name TEXT NOT NULL, value TEXT NOT NULL, created_at INTEGER NOT NULL, id TEXT NOT NULL,
-     PRIMARY KEY (name, value, created_at, id)
-   ) STRICT, WITHOUT ROWID;
-   CREATE TABLE counts (status TEXT PRIMARY KEY, tasks INTEGER NOT NULL) STRICT;
-   CREATE TABLE minutes (
-     minute INTEGER PRIMARY KEY, started INTEGER NOT NULL, succeeded INTEGER NOT NULL, failed INTEGER NOT NULL, retried INTEGER NOT NULL
-   ) STRICT;
-   CREATE TABLE checkpoints (consumer TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT`,
-  'CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT',
-];
-
-/** What is made from the log, and begins empty when it is made anew. */
-export const readModelTables = ['views', 'labels', 'counts', 'minutes', 'checkpoints'] as const;
+import { readModelTables } from './read-model-schema.ts';
+import { addTally, labelsOf, viewOf, wakeOf } from './view-rows.ts';
 
 const statuses: readonly TaskStatus[] = ['scheduled', 'running', 'waiting', 'succeeded', 'failed', 'cancelled'];
 const windowMinutes = 60;
 /** As many as tasks may well be under way at once; a view is about a kilobyte, and heavy ones are not kept. */
 const recentViews = 8_192;
 const keptStateLength = 8 * 1_024;
-type Row = Record<string, unknown>;
 
 /** Read models as SQLite tables: one row per stream, written in one transaction with the counters and the checkpoint. */
 export class SqliteReadModels implements ReadModels {
@@ -255,44 +224,4 @@ export class SqliteReadModels implements ReadModels {
       throw error;
     }
   }
-}
-
-function viewOf(row: Row): View {
-  return { stream: String(row['stream']), version: Number(row['version']), state: JSON.parse(String(row['state'])) as TaskState };
-}
-
-function wakeOf(row: Row): Wake {
-  return {
-    stream: String(row['stream']),
-    version: Number(row['version']),
-    dueAt: Number(row['due_at']),
-    target: row['target'] === null ? null : String(row['target']),
-    lane: row['lane'] === 'long' ? 'long' : 'short',
-  };
-}
-
-const unlisted = { labels: {}, createdAt: 0, id: '' };
-
-function labelsOf(state: TaskState | undefined): {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly createdAt: number;
-  readonly id: string;
-} {
-  if (state === undefined || state.status === 'missing' || state.status === 'deleted') return unlisted;
-  return { labels: state.definition.labels, createdAt: state.createdAt, id: state.id };
-}
-
-function addTally(minutes: Map<number, Tally>, tally: Tally): void {
-  const sum = minutes.get(tally.minute);
-  if (sum === undefined) {
-    minutes.set(tally.minute, tally);
-    return;
-  }
-  minutes.set(tally.minute, {
-    minute: tally.minute,
-    started: sum.started + tally.started,
-    succeeded: sum.succeeded + tally.succeeded,
-    failed: sum.failed + tally.failed,
-    retried: sum.retried + tally.retried,
-  });
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../../src/adapters/sqlite/database.ts';
-import { readModelMigrations, SqliteReadModels } from '../../../src/adapters/sqlite/read-models.ts';
+import { readModelMigrations } from '../../../src/adapters/sqlite/read-model-schema.ts';
+import { SqliteReadModels } from '../../../src/adapters/sqlite/read-models.ts';
 import { step } from '../../contract/read-models.contract.ts';
 import { epoch, second } from '../../domain/task-histories.ts';
 import { start } from '../../support/histories.ts';
