@@ -80,12 +80,13 @@ describe('starting', () => {
   test('says at once when asynchronous targets would be told an address that they cannot reach', async () => {
     const environment = { HOST: '0.0.0.0', ERRAND_API_KEYS: 'key-of-this-test' };
     const unreachable = await startErrand({ environment });
+    // Standard error is a pipe of its own: what was written before the ready line may arrive after it.
+    await unreachable.stop();
     expect(unreachable.stderr()).toContain('ERRAND_PUBLIC_URL');
     expect(unreachable.stderr().trim().split('\n')).toHaveLength(1);
-    await unreachable.stop();
     const reachable = await startErrand({ environment: { ...environment, ERRAND_PUBLIC_URL: 'https://errand.example' } });
-    expect(reachable.stderr()).toBe('');
     await reachable.stop();
+    expect(reachable.stderr()).toBe('');
   });
 
   test.each([

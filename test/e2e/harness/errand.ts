@@ -65,7 +65,8 @@ export async function startErrand(options: ErrandOptions = {}): Promise<Errand> 
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
-  const exited = once(child, 'exit').then(([code]) => {
+  // Not 'exit': what the process wrote last may still lie in its pipes then.
+  const exited = once(child, 'close').then(([code]) => {
     running.delete(child);
     return code as number | null;
   });
