@@ -3,6 +3,17 @@ import type { Clock, HttpCaller, Logger, Random } from './ports.ts';
 import type { Runners } from './runner.ts';
 import type { TaskStore } from './task-store.ts';
 
+/** One attempt that was made, for whoever watches: how late it began, how long it took, both in milliseconds, and what came of it. */
+export type AttemptReport = {
+  readonly stream: string;
+  readonly run: number;
+  readonly attempt: number;
+  readonly target: string | null;
+  readonly lateMs: number;
+  readonly durationMs: number;
+  readonly outcome: 'succeeded' | 'accepted' | 'continued' | 'failed';
+};
+
 /** What attempts and callbacks are made with. */
 export type AttemptPorts = {
   readonly store: TaskStore;
@@ -16,4 +27,6 @@ export type AttemptPorts = {
   readonly stopping: AbortSignal;
   /** What this process is calling for right now: streams under attempt, and callbacks being tried. */
   readonly underWay: Set<string>;
+  /** Hears of each attempt once its outcome is recorded or belongs to somebody else. */
+  readonly observe?: (attempt: AttemptReport) => void;
 };

@@ -1,8 +1,8 @@
 import { limits } from '../domain/limits.ts';
 import type { TaskCommand } from '../domain/task/commands.ts';
 import type { Action } from '../domain/task/events.ts';
-import type { Running } from '../domain/task/state.ts';
-import type { AttemptPorts } from './attempt-ports.ts';
+import { factsOf, type Running, wakeAt } from '../domain/task/state.ts';
+import type { AttemptPorts, AttemptReport } from './attempt-ports.ts';
 import { execute } from './execute.ts';
 import { jsonResult } from './json-result.ts';
 import { attemptRequest } from './outgoing.ts';
@@ -16,6 +16,7 @@ import { judge, type Verdict } from './verdict.ts';
  */
 export async function attemptTask(ports: AttemptPorts, stream: string, due: LoadedTask): Promise<void> {
   const begunAt = ports.clock.monotonic();
+  const dueAt = wakeAt(due.state);
   const outcome = await execute(ports, { stream, startFrom: due, command: (now) => ({ type: 'start', now }) });
   if (outcome.outcome !== 'done' || outcome.loaded.state.status !== 'running') return;
   const { state } = outcome.loaded;
@@ -23,10 +24,24 @@ export async function attemptTask(ports: AttemptPorts, stream: string, due: Load
   try {
     const verdict = await performed(ports, stream, outcome.loaded, state, begunAt + limits.startWindowMs);
     await record(ports, stream, outcome.loaded, state.startedVersion, verdict);
+    ports.observe?.({
+      stream,
+      run: state.run,
+      attempt: state.attempt,
+      target: factsOf(state).target,
+      lateMs: state.startedAt - (dueAt ?? state.startedAt),
+      durationMs: Math.round(ports.clock.monotonic() - begunAt),
+      outcome: outcomes[verdict.type],
+    });
   } finally {
     ports.underWay.delete(stream);
   }
 }
+
+const outcomes = { succeed: 'succeeded', accept: 'accepted', continue: 'continued', fail: 'failed' } as const satisfies Record<
+  Verdict['type'],
+  AttemptReport['outcome']
+>;
 
 async function performed(ports: AttemptPorts, stream: string, loaded: LoadedTask, state: Running, monotonicEnd: number): Promise<Verdict> {
   try {

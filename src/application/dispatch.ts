@@ -34,6 +34,15 @@ export function wakesOf(records: readonly StoredEvent[], until: number): readonl
   return wakes;
 }
 
+/**
+ * The wakes of due rows that are written late: the sweep may have loaded their time before they stood there, and the wake that
+ * `dispatch` sent for them may be as late as they are. Whoever writes due rows sends these as well.
+ */
+export function lateWakes(records: readonly StoredEvent[], now: number): readonly Wake[] {
+  const late = records.filter(({ occurredAt, imported }) => imported !== true && occurredAt < now - limits.lateWakeMs);
+  return wakesOf(late, now + limits.sweepHorizonMs);
+}
+
 const publishedTypes = new Set(['TaskScheduled', 'TaskStarted', 'TaskSucceeded', 'TaskFailed', 'TaskCancelled']);
 
 /** Narrowing what is published never silences a callback: the bus is what makes its first try. */

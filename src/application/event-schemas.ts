@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Recorded } from '../domain/decision.ts';
 import type { TaskEvent } from '../domain/task/events.ts';
 import type { Facts } from '../domain/task/state.ts';
-import type { StoredEvent } from './ports.ts';
+import { type StoredEvent, UnreadableEvent } from './ports.ts';
 
 /** The shape in which today's code writes events. A changed shape gets the next number and an upcaster from this one. */
 export const eventSchemaVersion = 1;
@@ -114,15 +114,15 @@ function isTaskEventType(type: string): type is TaskEvent['type'] {
   return Object.hasOwn(taskEventSchemas, type);
 }
 
-/** Checks an event that comes from outside the process. Throws, naming stream and version, if it is none that this code knows. */
+/** Checks an event that comes from outside the process. Throws `UnreadableEvent`, naming stream and version, if it is none that this code knows. */
 export function parseStoredEvent(event: StoredEvent): StoredEvent {
   const at = `${event.stream}@${event.version}`;
-  if (!isTaskEventType(event.type)) throw new Error(`${at} has the unknown event type ${event.type}`);
-  if (event.schemaVersion !== eventSchemaVersion) throw new Error(`${at} has the unknown schema version ${event.schemaVersion}`);
+  if (!isTaskEventType(event.type)) throw new UnreadableEvent(`${at} has the unknown event type ${event.type}`);
+  if (event.schemaVersion !== eventSchemaVersion) throw new UnreadableEvent(`${at} has the unknown schema version ${event.schemaVersion}`);
   const parsed = taskEventSchemas[event.type].safeParse(event.data);
-  if (!parsed.success) throw new Error(`${at} (${event.type}) does not read: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw new UnreadableEvent(`${at} (${event.type}) does not read: ${z.prettifyError(parsed.error)}`);
   const known = facts.safeParse(event.facts);
-  if (!known.success) throw new Error(`the facts of ${at} (${event.type}) do not read: ${z.prettifyError(known.error)}`);
+  if (!known.success) throw new UnreadableEvent(`the facts of ${at} (${event.type}) do not read: ${z.prettifyError(known.error)}`);
   return { ...event, data: parsed.data };
 }
 

@@ -1,4 +1,7 @@
-/** The log could not take an append, for a reason outside the event: whether it was written is unknown, and nothing was acknowledged. */
+/**
+ * The log could not be read, or could not take an append, for a reason outside the events: what was to be written may or may not
+ * be there, and nothing was acknowledged.
+ */
 export class LogUnavailable extends Error {
   override readonly name = 'LogUnavailable';
 }

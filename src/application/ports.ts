@@ -30,6 +30,14 @@ export type StoredEvent = {
 };
 
 /**
+ * What lies in the log does not read as an event: it is damaged, or of a type or schema that this code does not know. Reading it
+ * again gives the same; every other failure of a log may pass.
+ */
+export class UnreadableEvent extends Error {
+  override readonly name = 'UnreadableEvent';
+}
+
+/**
  * `appended` is also the answer when this very commit was already there: a write whose reply was lost.
  * `conflict` means another commit holds the version. Anything else that goes wrong throws and has no known outcome.
  */

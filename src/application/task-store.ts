@@ -4,7 +4,7 @@ import { evolve, fold } from '../domain/task/evolve.ts';
 import { type BodyRef, factsOf, initialTask, type TaskState } from '../domain/task/state.ts';
 import { eventSchemaVersion, taskEvent } from './event-schemas.ts';
 import { LogUnavailable } from './log-unavailable.ts';
-import type { AppendOutcome, EventLog, Ids, Snapshot, StoredEvent } from './ports.ts';
+import { type AppendOutcome, type EventLog, type Ids, type Snapshot, type StoredEvent, UnreadableEvent } from './ports.ts';
 
 /** The shape of a folded state as stored with every 32nd event. Another number makes older ones unread, never wrong. */
 export const snapshotSchemaVersion = 1;
@@ -80,7 +80,10 @@ export function createTaskStore({ log, ids, cacheEntries }: TaskStoreOptions): T
   async function load(stream: string, atLeastVersion = 0): Promise<LoadedTask> {
     const held = cache.get(stream);
     if (held !== undefined && held.state.version >= atLeastVersion) return held;
-    const { snapshot, events } = await log.load(stream, snapshotSchemaVersion);
+    const { snapshot, events } = await log.load(stream, snapshotSchemaVersion).catch((error: unknown) => {
+      if (error instanceof UnreadableEvent) throw error;
+      throw new LogUnavailable(`${stream} could not be read: ${String(error)}`, { cause: error });
+    });
     const base = snapshot === null ? initialTask : (JSON.parse(snapshot.state) as TaskState);
     const state = fold(base, events.map(taskEvent));
     const loaded = { state, bodies: bodiesOf(state, events) };

@@ -8,6 +8,8 @@ import type { Wake, WakeQueue } from './ports.ts';
 
 export type WakePorts = AttemptPorts & {
   readonly wakes: WakeQueue;
+  /** The lane that this host's workers serve; absent where one host serves both. */
+  readonly lane?: Wake['lane'];
 };
 
 /**
@@ -21,6 +23,11 @@ export async function handleWake(ports: WakePorts, wake: Wake): Promise<void> {
   const { state } = loaded;
   const dueAt = wakeAt(state);
   if (dueAt === null) return;
+  // The task may have been changed since the wake was sent: these workers would not live to see such a call end.
+  if (ports.lane === 'short' && state.status === 'scheduled' && state.definition.timeoutMs > limits.shortLaneTimeoutMs) {
+    await ports.wakes.send([{ ...wake, version: state.version, dueAt, lane: 'long' }]);
+    return;
+  }
   // A timer may fire within the millisecond before its time, and the clock may be set meanwhile: it is asked again.
   for (let early = dueAt - clock.now(); early > 0; early = dueAt - clock.now()) {
     if (early > limits.wakeEarlyMs) {

@@ -77,6 +77,10 @@ export const limits = {
   wakeEarlyMs: second,
   /** The longest delay a queue message can carry on AWS; what is due later is found in the due index. */
   wakeHorizonMs: 15 * minute,
+  /** How far ahead the AWS host's sweep loads the due index: a row may show there minutes late and still be loaded in time. */
+  sweepHorizonMs: 10 * minute,
+  /** The event of a due row that is written this late may have been passed over by the sweep that loaded its time. */
+  lateWakeMs: minute,
   callbackTimeoutMs: 30 * second,
   /** The bus makes the first try at once; the task's own wake only heals a lost one. */
   callbackHealMs: minute,

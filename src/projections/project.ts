@@ -1,5 +1,13 @@
 import { taskEvent } from '../application/event-schemas.ts';
-import type { EventLog, ReadModels, StoredEvent, Tally, View, ViewWrite } from '../application/ports.ts';
+import {
+  type EventLog,
+  type ReadModels,
+  type StoredEvent,
+  type Tally,
+  UnreadableEvent,
+  type View,
+  type ViewWrite,
+} from '../application/ports.ts';
 import { fold } from '../domain/task/evolve.ts';
 import { initialTask } from '../domain/task/state.ts';
 
@@ -56,25 +64,24 @@ async function step(
   const version = before?.version ?? 0;
   const news = following(version, hints);
   if (news === 'nothing') return null;
+  let events: readonly StoredEvent[];
   try {
-    const events = news === 'gap' ? await log.read(stream, { after: version }) : news;
-    const newest = events.at(-1);
-    if (newest === undefined) return null;
-    const state = fold(before?.state ?? initialTask, events.map(taskEvent));
-    return { before, after: { stream, version: newest.version, state }, tallies: tally(events) };
+    events = news === 'gap' ? await log.read(stream, { after: version }) : news;
   } catch (error) {
-    if (isOfSystem(error)) throw error;
+    // Any other failure is the log's own and may pass.
+    if (!(error instanceof UnreadableEvent)) throw error;
     onBroken(stream, error);
     return null;
   }
-}
-
-/**
- * Whether it is the store that failed, which may pass, and not what is in it: the system and SQLite give their errors codes
- * (https://nodejs.org/api/errors.html#errorcode), an event that does not read has none.
- */
-function isOfSystem(error: unknown): boolean {
-  return error instanceof Error && ('code' in error || 'errcode' in error);
+  const newest = events.at(-1);
+  if (newest === undefined) return null;
+  try {
+    const state = fold(before?.state ?? initialTask, events.map(taskEvent));
+    return { before, after: { stream, version: newest.version, state }, tallies: tally(events) };
+  } catch (error) {
+    onBroken(stream, error);
+    return null;
+  }
 }
 
 /** The hinted events that follow a version without a gap. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { attemptTask } from '../../src/application/attempt.ts';
+import type { AttemptReport } from '../../src/application/attempt-ports.ts';
 import type { HttpOutcome } from '../../src/application/ports.ts';
 import type { Runner } from '../../src/application/runner.ts';
 import { answerTask, cancelTask, rescheduleTask } from '../../src/application/task-commands.ts';
@@ -268,6 +269,33 @@ describe('an attempt', () => {
     await world.wake('a');
 
     expect([seen, world.ports.underWay.size]).toEqual([[true], 0]);
+  });
+});
+
+describe('whoever watches attempts', () => {
+  test('hears how late each began, how long it took and what came of it', async () => {
+    const world = createWorld();
+    const seen: AttemptReport[] = [];
+    const ports = { ...world.ports, observe: (attempt: AttemptReport) => seen.push(attempt) };
+    await world.schedule('a', { runAt: epoch });
+    world.caller.answer = async () => {
+      await world.clock.sleep(300);
+      return response(503, { 'retry-after': '2' });
+    };
+    await world.clock.advance(1_250);
+
+    const attempt = attemptTask(ports, stream, await world.store.load(stream));
+    await world.clock.advance(300);
+    await attempt;
+    world.caller.answer = () => response(200);
+    await world.clock.advance(2_000);
+    await attemptTask(ports, stream, await world.store.load(stream));
+
+    const common = { stream, run: 1, target: 'https://shop.example:443' };
+    expect(seen).toEqual([
+      { ...common, attempt: 1, lateMs: 1_250, durationMs: 300, outcome: 'failed' },
+      { ...common, attempt: 2, lateMs: 0, durationMs: 0, outcome: 'succeeded' },
+    ]);
   });
 });
 

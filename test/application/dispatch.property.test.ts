@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { dispatch, isPublished, wakesOf } from '../../src/application/dispatch.ts';
+import { dispatch, isPublished, lateWakes, wakesOf } from '../../src/application/dispatch.ts';
 import type { StoredEvent } from '../../src/application/ports.ts';
 import { limits } from '../../src/domain/limits.ts';
 import { callbackSpec, epoch, hour, minute, perform } from '../domain/task-histories.ts';
@@ -25,6 +25,24 @@ const anyNow = fc.constantFrom(epoch, epoch + minute, epoch + hour, epoch + 48 *
 function ports() {
   return { wakes: new MemoryWakeQueue(), bus: new MemoryEventBus() };
 }
+
+describe('the wakes of due rows that are written late', () => {
+  test('are those that fall due within the horizon of the sweep, of events that it may have passed over', () => {
+    fc.assert(
+      fc.property(anyBatch, fc.integer({ min: epoch - minute, max: epoch + 3 * hour }), (records, now) => {
+        const late = records.filter(({ occurredAt, imported }) => imported !== true && now - occurredAt > limits.lateWakeMs);
+        const sent = lateWakes(records, now);
+
+        expect(sent.map(idOf).sort()).toEqual(
+          newestOf(late)
+            .filter(({ type, facts }) => facts.wakeAt !== null && facts.wakeAt <= now + limits.sweepHorizonMs && type !== 'TaskStarted')
+            .map(idOf)
+            .sort(),
+        );
+      }),
+    );
+  });
+});
 
 const idOf = ({ stream, version }: { readonly stream: string; readonly version: number }) => `${stream}@${version}`;
 

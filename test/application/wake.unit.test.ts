@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Wake } from '../../src/application/ports.ts';
 import { cancelTask, rescheduleTask } from '../../src/application/task-commands.ts';
 import { taskStream } from '../../src/application/task-store.ts';
-import { handleWake } from '../../src/application/wake.ts';
+import { handleWake, type WakePorts } from '../../src/application/wake.ts';
 import { limits } from '../../src/domain/limits.ts';
 import { epoch, hour, minute, second } from '../domain/task-histories.ts';
 import { createWorld } from '../support/application-world.ts';
@@ -59,6 +59,30 @@ describe('a wake', () => {
     await handleWake(world.ports, wakeOf(1));
 
     expect([world.wakes.sent, world.caller.calls]).toEqual([[], []]);
+  });
+
+  test('in the lane of quick calls hands a call that may take longer on to the other lane, and starts nothing', async () => {
+    const world = createWorld();
+    await world.schedule('slow', { timeoutMs: limits.shortLaneTimeoutMs + 1, runAt: epoch + second });
+    await world.schedule('quick', { timeoutMs: limits.shortLaneTimeoutMs });
+    const short: WakePorts = { ...world.ports, lane: 'short' };
+
+    await handleWake(short, { ...wakeOf(1), stream: taskStream('slow') });
+    await handleWake(short, { ...wakeOf(1), stream: taskStream('quick') });
+
+    expect(world.wakes.sent).toEqual([{ ...wakeOf(1, epoch + second), stream: taskStream('slow'), lane: 'long' }]);
+    expect([world.types('slow'), world.types('quick')]).toEqual([['TaskScheduled'], ['TaskScheduled', 'TaskStarted', 'TaskSucceeded']]);
+  });
+
+  test('in the lane of slow calls makes every call, and so does a host with a single lane', async () => {
+    for (const lanes of [{ lane: 'long' as const }, {}]) {
+      const world = createWorld();
+      await world.schedule('a', { timeoutMs: 10 * minute });
+
+      await handleWake({ ...world.ports, ...lanes }, wakeOf(1));
+
+      expect(world.types('a')).toHaveLength(3);
+    }
   });
 
   test('that is stale and due still does what is due', async () => {

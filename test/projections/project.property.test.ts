@@ -3,7 +3,15 @@ import { describe, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../src/adapters/sqlite/database.ts';
 import { readModelMigrations } from '../../src/adapters/sqlite/read-model-schema.ts';
 import { SqliteReadModels } from '../../src/adapters/sqlite/read-models.ts';
-import type { ListQuery, ReadModels, Statistics, StoredEvent, ViewWrite, Wake } from '../../src/application/ports.ts';
+import {
+  type ListQuery,
+  type ReadModels,
+  type Statistics,
+  type StoredEvent,
+  UnreadableEvent,
+  type ViewWrite,
+  type Wake,
+} from '../../src/application/ports.ts';
 import { factsOf, type TaskStatus } from '../../src/domain/task/state.ts';
 import { project, tally } from '../../src/projections/project.ts';
 import { callbackSpec, epoch, type History, hour, minute } from '../domain/task-histories.ts';
@@ -345,28 +353,31 @@ describe('the tally', () => {
     const models = new MemoryReadModels();
     const broken: string[] = [];
     const log = new MemoryEventLog();
-    log.read = () => Promise.reject(new Error('task#broken@1 does not read'));
+    log.read = () => Promise.reject(new UnreadableEvent('task#broken@1 does not read'));
     const [, started] = storedEvents(start(created('task#broken')));
     const records = [...(started === undefined ? [] : [started]), ...storedEvents(created('task#whole'))];
 
     await project({ log, views: models, onBroken: (stream, error) => broken.push(`${stream}: ${error}`) }, records, 3);
 
-    expect(broken).toEqual(['task#broken: Error: task#broken@1 does not read']);
+    expect(broken).toEqual(['task#broken: UnreadableEvent: task#broken@1 does not read']);
     expect([...(await models.read(['task#broken', 'task#whole'])).keys()]).toEqual(['task#whole']);
     expect(models.checkpoint).toBe(3);
   });
 
-  test('fails, to be tried again, when it is the log that cannot be read', async () => {
+  test.each([
+    ['SQLite', Object.assign(new Error('disk I/O error'), { code: 'ERR_SQLITE_ERROR', errcode: 10 })],
+    ['DynamoDB', Object.assign(new Error('slow down'), { name: 'ProvisionedThroughputExceededException', $metadata: {} })],
+  ])('fails, to be tried again, when it is the log that cannot be read: %s', async (_store, failure) => {
     const models = new MemoryReadModels();
     const log = new MemoryEventLog();
-    log.read = () => Promise.reject(Object.assign(new Error('disk I/O error'), { code: 'ERR_SQLITE_ERROR', errcode: 10 }));
+    log.read = () => Promise.reject(failure);
     const records = storedEvents(start(created('task#one'))).slice(1);
 
     const broken: string[] = [];
 
     const projected = project({ log, views: models, onBroken: (stream) => broken.push(stream) }, records, 3);
 
-    await expect(projected).rejects.toThrow('disk I/O error');
+    await expect(projected).rejects.toThrow(failure);
     expect(broken).toEqual([]);
     expect(models.checkpoint).toBeNull();
   });

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { AppendOutcome, EventLog, Snapshot, StoredEvent } from '../../application/ports.ts';
 import { limits } from '../../domain/limits.ts';
-import { eventColumns as columns, decodeEvent, type ParseEvent, type Row, type UnreadableEvent, weightOf } from './event-rows.ts';
+import { eventColumns as columns, decodeEvent, type ParseEvent, type Row, type SkippedEvent, weightOf } from './event-rows.ts';
 import { RecentEvents } from './recent-events.ts';
 
 /** A page read from the file ends here, however many events were asked for; pages are handled as a whole. */
@@ -29,7 +29,7 @@ export type SqliteEventLogOptions = {
   /** How many of the newest events are kept in memory for the feeds. */
   readonly recentEvents: number;
   /** Hears of each event that `readAll` leaves out because it does not read, the first time. */
-  readonly onUnreadable: (event: UnreadableEvent) => void;
+  readonly onUnreadable: (event: SkippedEvent) => void;
 };
 
 type Pending = {

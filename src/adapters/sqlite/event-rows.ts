@@ -1,15 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { StoredEvent } from '../../application/ports.ts';
+import { type StoredEvent, UnreadableEvent } from '../../application/ports.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 /** Checks what comes out of the file: the log is a boundary like any other. */
 export type ParseEvent = (event: StoredEvent) => StoredEvent;
-/** An event that is in the log and cannot be read: damaged, or of a type that this code does not know. */
-export type UnreadableEvent = { readonly position: number; readonly stream: string; readonly version: number; readonly error: unknown };
+/** An event that is in the log, does not read and is left out: where it lies, and why it does not. */
+export type SkippedEvent = { readonly position: number; readonly stream: string; readonly version: number; readonly error: unknown };
 
 export const eventColumns = 'position, stream, version, type, schema_version, occurred_at, commit_id, data, facts, body, imported';
 
-/** Throws, naming stream and version, if the row is no event. */
+/** Throws `UnreadableEvent`, naming stream and version, if the row is no event. */
 export function decodeEvent(row: Row, parse: ParseEvent): StoredEvent {
   const { body } = row;
   const [stream, version] = [String(row['stream']), Number(row['version'])];
@@ -32,7 +32,7 @@ function parseJson(what: string, text: unknown) {
   try {
     return JSON.parse(String(text));
   } catch (cause) {
-    throw new Error(`${what} does not read as JSON`, { cause });
+    throw new UnreadableEvent(`${what} does not read as JSON`, { cause });
   }
 }
 

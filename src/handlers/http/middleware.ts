@@ -42,7 +42,7 @@ export function problems(logger: Logger): ApiMiddleware {
 /** What is told of a failure on our side: whether it passes, and nothing of its inside. */
 export function failureOf(error: unknown): HttpResponse {
   if (error instanceof LogUnavailable) {
-    return problem(503, 'the log cannot be written just now; nothing was acknowledged', { 'retry-after': '1' });
+    return problem(503, 'the log cannot be reached just now; nothing was acknowledged', { 'retry-after': '1' });
   }
   return problem(500, 'something went wrong on our side');
 }

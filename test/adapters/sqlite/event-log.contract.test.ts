@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { type Database, DataDirInUse, openDatabase } from '../../../src/adapters/sqlite/database.ts';
 import { SqliteEventLog } from '../../../src/adapters/sqlite/event-log.ts';
 import { eventLogMigrations } from '../../../src/adapters/sqlite/event-log-schema.ts';
-import { refuseNewerEvents, type UnreadableEvent } from '../../../src/adapters/sqlite/event-rows.ts';
+import { refuseNewerEvents, type SkippedEvent } from '../../../src/adapters/sqlite/event-rows.ts';
 import { parseStoredEvent } from '../../../src/application/event-schemas.ts';
 import type { StoredEvent } from '../../../src/application/ports.ts';
 import { limits } from '../../../src/domain/limits.ts';
@@ -33,7 +33,7 @@ function open(dir: string, options: { readonly recentEvents?: number; readonly s
     isOpen = false;
   };
   disposers.push(close);
-  const unreadable: UnreadableEvent[] = [];
+  const unreadable: SkippedEvent[] = [];
   const log = new SqliteEventLog({ database, parse: parseStoredEvent, recentEvents, onUnreadable: (event) => unreadable.push(event) });
   return { database, close, log, unreadable };
 }
