@@ -1,7 +1,12 @@
 import { limits } from '../domain/limits.ts';
 import type { EventBus, StoredEvent, Wake, WakeQueue } from './ports.ts';
 
-export type DispatchPorts = { readonly wakes: WakeQueue; readonly bus: EventBus };
+export type DispatchPorts = {
+  readonly wakes: WakeQueue;
+  readonly bus: EventBus;
+  /** The types of events that the bus is told of besides those that open a callback; the lifecycle by default. */
+  readonly publishedTypes?: ReadonlySet<string>;
+};
 
 /** What could not be passed on. Wakes come first: a bus entry that fails never holds them up. */
 export type DispatchOutcome = { readonly unsentWakes: readonly Wake[]; readonly unpublished: readonly StoredEvent[] };
@@ -14,7 +19,7 @@ export async function dispatch(ports: DispatchPorts, records: readonly StoredEve
   const fresh = records.filter((record) => record.imported !== true);
   const wakes = wakesOf(fresh, now + limits.wakeHorizonMs);
   const unsentWakes = wakes.length === 0 ? [] : await ports.wakes.send(wakes);
-  const told = fresh.filter(isPublished);
+  const told = fresh.filter((record) => isPublished(record, ports.publishedTypes));
   const unpublished = told.length === 0 ? [] : await ports.bus.publish(told);
   return { unsentWakes, unpublished };
 }
@@ -43,9 +48,9 @@ export function lateWakes(records: readonly StoredEvent[], now: number): readonl
   return wakesOf(late, now + limits.sweepHorizonMs);
 }
 
-const publishedTypes = new Set(['TaskScheduled', 'TaskStarted', 'TaskSucceeded', 'TaskFailed', 'TaskCancelled']);
+const lifecycleTypes: ReadonlySet<string> = new Set(['TaskScheduled', 'TaskStarted', 'TaskSucceeded', 'TaskFailed', 'TaskCancelled']);
 
 /** Narrowing what is published never silences a callback: the bus is what makes its first try. */
-export function isPublished(record: StoredEvent): boolean {
-  return record.facts.callback || publishedTypes.has(record.type);
+export function isPublished(record: StoredEvent, types: ReadonlySet<string> = lifecycleTypes): boolean {
+  return record.facts.callback || types.has(record.type);
 }

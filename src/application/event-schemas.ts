@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Recorded } from '../domain/decision.ts';
 import type { TaskEvent } from '../domain/task/events.ts';
 import type { Facts } from '../domain/task/state.ts';

@@ -65,7 +65,8 @@ export type Wake = {
 };
 /**
  * Best effort, any order, at least once; at most a second before `dueAt`, which whoever receives it waits out.
- * Gives back the wakes that could not be sent.
+ * Gives back the wakes that could not be sent; throws if none ever could. A wake that is due after `limits.wakeHorizonMs` may be dropped,
+ * neither sent nor given back: the due index has it until it is near.
  */
 export type WakeQueue = { send(wakes: readonly Wake[]): Promise<readonly Wake[]> };
 

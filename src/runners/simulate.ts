@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Runner, zodRunner } from './zod-runner.ts';
 
 /** Stands in for work: takes some time and fails now and then. Succeeds iff a random number exceeds `failureChance`. */

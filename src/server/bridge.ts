@@ -3,13 +3,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { Logger } from '../application/ports.ts';
 import { limits } from '../domain/limits.ts';
-import type { Api } from '../handlers/http/api.ts';
-import type { HttpEvent, HttpResponse } from '../handlers/http/http-types.ts';
-import { problem } from '../handlers/http/problem.ts';
+import { fixedHeaders, type HttpEvent, type HttpResponse, readQuery } from '../handlers/http/http-types.ts';
+import { problem, requestTooLarge } from '../handlers/http/problem.ts';
 
 export type BridgeOptions = {
-  readonly api: Api;
+  readonly api: (event: HttpEvent, request: IncomingMessage) => Promise<HttpResponse>;
   readonly logger: Logger;
+  /** Larger bodies are refused unread, with this answer. The API's own limit unless given. */
+  readonly largest?: { readonly bytes: number; readonly refusal: HttpResponse };
   /** Refuses a request before anything of it is read; null lets it in. */
   readonly admit: (request: IncomingMessage) => HttpResponse | null;
   /** Takes over a response that is a stream; called with what the API answered. */
@@ -22,7 +23,6 @@ const bufferedBytes = 256 * 1_024 * 1_024;
 const discardMs = 2_000;
 const discardBytes = 128 * 1_024 * 1_024;
 
-const tooLarge = problem(413, `a request may have at most ${limits.requestBytes} bytes`);
 const noHost = problem(400, 'a Host header is required');
 const unknownExpectation = problem(417, 'only 100-continue can be expected');
 const flooded = problem(503, 'too many large requests at once', { 'retry-after': '1' });
@@ -32,6 +32,7 @@ const ending = new WeakSet<Socket>();
 
 /** Puts `node:http` in front of the handlers that Lambda runs behind API Gateway, and bounds what a client may do to the process. */
 export function createBridge(options: BridgeOptions): Server {
+  const { bytes: largestBytes, refusal: tooLarge } = options.largest ?? { bytes: limits.requestBytes, refusal: requestTooLarge };
   let buffered = 0;
   const turns = new WeakMap<Socket, Promise<void>>();
   const server = createServer(
@@ -58,7 +59,7 @@ export function createBridge(options: BridgeOptions): Server {
       refuse(request, response, refused);
       return;
     }
-    if (Number(request.headers['content-length'] ?? 0) > limits.requestBytes) {
+    if (Number(request.headers['content-length'] ?? 0) > largestBytes) {
       refuse(request, response, tooLarge);
       return;
     }
@@ -77,8 +78,8 @@ export function createBridge(options: BridgeOptions): Server {
     };
     request.on('data', (chunk: Buffer) => {
       if (done) return;
-      if (bytes + chunk.length > limits.requestBytes || buffered + chunk.length > bufferedBytes) {
-        const refused = bytes + chunk.length > limits.requestBytes ? tooLarge : flooded;
+      if (bytes + chunk.length > largestBytes || buffered + chunk.length > bufferedBytes) {
+        const refused = bytes + chunk.length > largestBytes ? tooLarge : flooded;
         release();
         chunks.length = 0;
         refuse(request, response, refused);
@@ -111,7 +112,7 @@ export function createBridge(options: BridgeOptions): Server {
     try {
       if (before !== undefined) await before;
       const event = eventOf(request, body);
-      const answered = event === null ? problem(400, 'the path is not percent-encoded UTF-8') : await options.api(event);
+      const answered = event === null ? problem(400, 'the path is not percent-encoded UTF-8') : await options.api(event, request);
       if (event !== null && options.stream(event, answered, response)) return;
       send(request, response, answered);
     } catch (error) {
@@ -149,8 +150,6 @@ function refuse(request: IncomingMessage, response: ServerResponse, { statusCode
   request.resume();
 }
 
-const fixedHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
-
 function send(request: IncomingMessage, response: ServerResponse, { statusCode, headers, body }: HttpResponse): void {
   if (response.destroyed) return;
   const bytes = Buffer.from(body, 'utf8');
@@ -164,13 +163,7 @@ function eventOf(request: IncomingMessage, body: Buffer | null): HttpEvent | nul
   // Proxies may send the absolute form (RFC 9112, 3.2.2).
   const raw = (request.url ?? '/').replace(/^https?:\/\/[^/?#]*/i, '') || '/';
   const mark = raw.indexOf('?');
-  const query: Record<string, string> = Object.create(null);
-  if (mark !== -1) {
-    for (const [name, value] of new URLSearchParams(raw.slice(mark + 1))) {
-      const known = query[name];
-      query[name] = known === undefined ? value : `${known},${value}`;
-    }
-  }
+  const query = readQuery(mark === -1 ? '' : raw.slice(mark + 1));
   const encoded = mark === -1 ? raw : raw.slice(0, mark);
   let path: string;
   try {

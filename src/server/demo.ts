@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { systemClock } from '../adapters/system-clock.ts';
 import { runners } from '../runners/registry.ts';
 import { callApi, type EventDetail, followEvents } from './demo/client.ts';

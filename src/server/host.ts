@@ -4,7 +4,7 @@ import { createRandomIds } from '../adapters/crypto/random-ids.ts';
 import { createSealer } from '../adapters/crypto/sealer.ts';
 import { createSigner } from '../adapters/crypto/signer.ts';
 import { createTokens } from '../adapters/crypto/tokens.ts';
-import { refusedLiteral } from '../adapters/http/egress-guard.ts';
+import { refusedLiteral } from '../adapters/http/public-address.ts';
 import { createHttpCaller } from '../adapters/http/undici-caller.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { deliverCallback } from '../application/callback.ts';
@@ -14,6 +14,7 @@ import type { Runners } from '../application/runner.ts';
 import { createTaskStore } from '../application/task-store.ts';
 import { handleWake, type WakePorts } from '../application/wake.ts';
 import { type Api, createApi } from '../handlers/http/api.ts';
+import { documentation } from '../handlers/http/openapi/documentation.ts';
 import { createDispatchFeed, createProjectFeed } from './change-feeds.ts';
 import { InProcessBus } from './in-process-bus.ts';
 import { Scheduler } from './scheduler.ts';
@@ -122,8 +123,12 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
     digest: sha256Digest,
     input: { egress: settings.egress, refusedLiteral, runner: (name) => runners.get(name) ?? null },
     logger,
-    keyHashes: settings.apiKeys.map((key) => sha256Digest.sha256(key)),
+    access:
+      settings.apiKeys.length === 0
+        ? { to: 'everybody' }
+        : { to: 'key holders', keyHashes: settings.apiKeys.map((key) => sha256Digest.sha256(key)) },
     version,
+    documentation,
     events: 'streamed',
     health: async () => ({ host: 'server', ...scheduler.status() }),
     feedLagMs: async () => {

@@ -77,6 +77,26 @@ export function loadSecrets(settings: SecretSettings): Secrets {
   };
 }
 
+/** The secrets that there are, in the environment or the data directory; none of a kind where there is none. Makes nothing. */
+export function presentSecrets(settings: SecretSettings): Secrets {
+  const { dataDir } = settings;
+  const [signing, sealing, token] = [
+    settings.signingSecret ?? present(dataDir, signingSecret),
+    settings.sealingKeys ?? present(dataDir, sealingKeys),
+    settings.tokenKeys ?? present(dataDir, tokenKeys),
+  ];
+  return {
+    signing: signing === undefined ? [] : parseSigningSecrets(signingSecret.variable, signing),
+    sealing: sealing === undefined ? [] : parseKeys(sealingKeys.variable, sealing),
+    token: token === undefined ? [] : parseKeys(tokenKeys.variable, token),
+  };
+}
+
+function present(dataDir: string, { name }: KeyFile): string | undefined {
+  const file = join(dataDir, name);
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
+}
+
 /** The signing secret that lies in the data directory, the newest if there are several; made if there is none and no event either. */
 export function keptSigningSecret(dataDir: string): string {
   requireKey(dataDir, signingSecret);

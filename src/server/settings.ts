@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A setting that the server cannot start with. The message names it. */
 export class InvalidSetting extends Error {

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Database, openDatabase } from '../adapters/sqlite/database.ts';
 import { SqliteEventLog, type SqliteEventLogOptions } from '../adapters/sqlite/event-log.ts';
 import { eventLogMigrations } from '../adapters/sqlite/event-log-schema.ts';
@@ -30,6 +32,7 @@ export function openStorage(dataDir: string, logger: Logger): Storage {
   try {
     const logDatabase = openLogDatabase(dataDir);
     opened.push(logDatabase);
+    refusePartOfLog(dataDir);
     const log = createLog(logDatabase, ({ error, ...at }) =>
       logger.error('an event in the log does not read and is passed over', { ...at, error: String(error) }),
     );
@@ -64,6 +67,15 @@ export function startViewsAnew(views: SqliteReadModels, dispatched: number): voi
 
 export const logFile = 'events.db';
 export const viewsFile = 'views.db';
+
+/** Lies in the data directory while the log in it is only a part of the one that is being imported. */
+export const importMarkFile = 'import-unfinished';
+
+/** Acting on a part of a log would run again what has long ended in the rest of it. */
+export function refusePartOfLog(dataDir: string): void {
+  if (!existsSync(join(dataDir, importMarkFile))) return;
+  throw new Error(`an import into ${dataDir} is not finished: run it again with the same file (\`npm run import -- --from FILE\`)`);
+}
 
 /** Whoever holds the log holds the data directory. */
 export function openLogDatabase(dataDir: string): Database {

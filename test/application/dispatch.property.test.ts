@@ -124,7 +124,7 @@ describe('dispatching records that come in any order, twice and late', () => {
         const allWakes = wakesOf(fresh, now + limits.wakeHorizonMs);
         expect([...unsentWakes, ...wakes.sent].map(idOf).sort()).toEqual(allWakes.map(idOf).sort());
         expect(unsentWakes.every(({ stream }) => stream.endsWith(String(badWake)))).toBe(true);
-        expect([...unpublished, ...bus.published].map(idOf).sort()).toEqual(fresh.filter(isPublished).map(idOf).sort());
+        expect([...unpublished, ...bus.published].map(idOf).sort()).toEqual(fresh.filter((record) => isPublished(record)).map(idOf).sort());
         expect(unpublished.every(({ version }) => version % 4 === badEvent)).toBe(true);
       }),
       { numRuns: 200 },
@@ -175,7 +175,7 @@ describe('dispatch', () => {
     const withCallback = created('task#one', { callback: callbackSpec });
     const typesOf = (history: Parameters<typeof storedEvents>[0]) =>
       storedEvents(history)
-        .filter(isPublished)
+        .filter((record) => isPublished(record))
         .map(({ type }) => type);
 
     expect(typesOf(succeed(start(created('task#one'))))).toEqual(['TaskScheduled', 'TaskStarted', 'TaskSucceeded']);

@@ -70,6 +70,14 @@ export function wakeQueueContract(name: string, open: () => Promise<WakeQueueUnd
       expect(streams()).toContain('task#far');
     });
 
+    test('neither gives back nor delivers early what is due beyond the horizon, whether it keeps it or not', async () => {
+      expect(await underTest.queue.send([wakeIn(limits.wakeHorizonMs + 2 * second, 'beyond'), wakeIn(0, 'now')])).toEqual([]);
+
+      await underTest.passTime(limits.wakeHorizonMs);
+
+      expect(streams()).toEqual(['task#now']);
+    });
+
     test('delivers stream, version, target and lane as they were sent', async () => {
       const wake = wakeIn(second, 'one', { version: 7, target: null, lane: 'long' });
       await underTest.queue.send([wake]);

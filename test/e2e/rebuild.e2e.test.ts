@@ -8,7 +8,7 @@ import { runScript, type ScriptResult } from './harness/script.ts';
 import { startTarget, type Target } from './harness/target.ts';
 
 const rebuild = (dataDir: string, ...args: string[]): Promise<ScriptResult> =>
-  runScript('src/server/rebuild.ts', args, { ERRAND_DATA_DIR: dataDir });
+  runScript('src/operator/rebuild.ts', args, { ERRAND_DATA_DIR: dataDir });
 
 /** Changes the read models behind Errand's back. */
 function damage(dataDir: string, sql: string): void {

@@ -3,62 +3,19 @@ import { describe, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../src/adapters/sqlite/database.ts';
 import { readModelMigrations } from '../../src/adapters/sqlite/read-model-schema.ts';
 import { SqliteReadModels } from '../../src/adapters/sqlite/read-models.ts';
-import {
-  type ListQuery,
-  type ReadModels,
-  type Statistics,
-  type StoredEvent,
-  UnreadableEvent,
-  type ViewWrite,
-  type Wake,
-} from '../../src/application/ports.ts';
-import { factsOf, type TaskStatus } from '../../src/domain/task/state.ts';
+import { type ReadModels, type StoredEvent, UnreadableEvent, type ViewWrite } from '../../src/application/ports.ts';
+import { factsOf } from '../../src/domain/task/state.ts';
 import { project, tally } from '../../src/projections/project.ts';
-import { callbackSpec, epoch, type History, hour, minute } from '../domain/task-histories.ts';
+import { callbackSpec } from '../domain/task-histories.ts';
 import { start, succeed } from '../support/histories.ts';
 import { MemoryEventLog } from '../support/memory-event-log.ts';
-import { MemoryReadModels, newestFirst } from '../support/memory-read-models.ts';
-import { anyHistories, created, storedEvents, viewOf } from '../support/stored-events.ts';
-
-/** One record of the feed as it arrives: `index` is its place in the log, `at` when it comes. */
-type Arrival = { readonly index: number; readonly at: number };
-type Delivery = { readonly arrivals: readonly Arrival[]; readonly sizes: readonly number[]; readonly sideBySide: boolean };
-
-/** How far behind its append a record comes, in appends. Far more than a task has events, or order would hardly change. */
-const anyDelay = fc.oneof(fc.constant(0), fc.nat(4), fc.nat(200));
-const anyDelivery = (records: number): fc.Arbitrary<Delivery> =>
-  fc
-    .record({
-      delays: fc.array(anyDelay, { minLength: records, maxLength: records }),
-      repeats: fc.array(fc.record({ index: fc.nat(Math.max(0, records - 1)), delay: anyDelay }), { maxLength: 30 }),
-      sizes: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 20 }),
-      sideBySide: fc.boolean(),
-    })
-    .map(({ delays, repeats, sizes, sideBySide }) => {
-      const once = delays.map((delay, index) => ({ index, at: index + delay }));
-      const again = repeats.map(({ index, delay }) => ({ index, at: index + delay }));
-      return { arrivals: [...once, ...again].sort((left, right) => left.at - right.at), sizes, sideBySide };
-    });
-
-/** Several histories, their records in the order of one log, and how these come to the projection. */
-const anyFeed = anyHistories({ tasks: 5, steps: 25 }).chain((histories) => {
-  const records = histories
-    .flatMap((history) => storedEvents(history))
-    .sort((left, right) => left.occurredAt - right.occurredAt || (left.stream === right.stream ? left.version - right.version : 0));
-  const ordered = inStreamOrder(records);
-  return fc.record({ histories: fc.constant(histories), records: fc.constant(ordered), delivery: anyDelivery(ordered.length) });
-});
-
-/** Sorting by time is not transitive over streams whose events share a millisecond: within a stream versions must ascend. */
-function inStreamOrder(records: readonly StoredEvent[]): readonly StoredEvent[] {
-  const left = new Map<string, StoredEvent[]>();
-  for (const record of records) left.set(record.stream, [...(left.get(record.stream) ?? []), record]);
-  for (const list of left.values()) list.sort((one, other) => one.version - other.version);
-  return records.flatMap(({ stream }) => left.get(stream)?.shift() ?? []);
-}
+import { MemoryReadModels } from '../support/memory-read-models.ts';
+import { everythingIn, everythingOf } from '../support/read-model-contents.ts';
+import { anyFeed, batchesOf, type Delivery } from '../support/record-feeds.ts';
+import { anyHistories, created, storedEvents } from '../support/stored-events.ts';
 
 /** Delivers the records as hints. At each moment the log holds what was appended by then, which may be more than was told. */
-async function deliver(views: ReadModels, records: readonly StoredEvent[], { arrivals, sizes, sideBySide }: Delivery): Promise<void> {
+async function deliver(views: ReadModels, records: readonly StoredEvent[], delivery: Delivery): Promise<void> {
   const log = new MemoryEventLog();
   let appended = 0;
   const appendUpTo = async (index: number): Promise<void> => {
@@ -67,13 +24,8 @@ async function deliver(views: ReadModels, records: readonly StoredEvent[], { arr
       if (record !== undefined) await log.append(record);
     }
   };
-  const batches: (readonly Arrival[])[] = [];
-  for (let first = 0, turn = 0; first < arrivals.length; turn += 1) {
-    const size = sizes[turn % sizes.length] ?? 1;
-    batches.push(arrivals.slice(first, first + size));
-    first += size;
-  }
-  const together = sideBySide ? 3 : 1;
+  const batches = batchesOf(delivery);
+  const together = delivery.sideBySide ? 3 : 1;
   for (let first = 0; first < batches.length; first += together) {
     const now = batches.slice(first, first + together);
     await appendUpTo(Math.max(...now.flat().map(({ at }) => at)));
@@ -86,68 +38,6 @@ async function deliver(views: ReadModels, records: readonly StoredEvent[], { arr
 const onBroken = (stream: string, error: unknown): never => {
   throw new Error(`${stream} does not fold: ${error}`);
 };
-
-type Everything = {
-  readonly views: readonly unknown[];
-  readonly due: readonly Wake[];
-  readonly lists: readonly (readonly string[])[];
-  readonly statistics: readonly Statistics[];
-};
-
-const statuses: readonly TaskStatus[] = ['scheduled', 'running', 'waiting', 'succeeded', 'failed', 'cancelled'];
-const whole: ListQuery = { status: null, labels: [], from: null, to: null, limit: 1_000, after: null };
-const queries: readonly ListQuery[] = [
-  whole,
-  ...statuses.map((status) => ({ ...whole, status })),
-  ...[['customer', '1'] as const, ['customer', '2'] as const, ['region', 'north'] as const].map((label) => ({ ...whole, labels: [label] })),
-];
-const moments = [epoch, epoch + 30 * minute, epoch + 59 * minute, epoch + 4 * hour, epoch + 24 * hour];
-
-/** All that the read models say. */
-async function everythingIn(models: ReadModels, histories: readonly History[]): Promise<Everything> {
-  const streams = histories.map(({ stream }) => stream);
-  const views = await models.read(streams);
-  const lists = await Promise.all(queries.map((query) => models.list(query)));
-  return {
-    views: streams.map((stream) => views.get(stream) ?? null),
-    due: await models.due({ until: Number.MAX_SAFE_INTEGER, limit: 1_000 }),
-    lists: lists.map((page) => page.views.map(({ stream }) => stream)),
-    statistics: await Promise.all(moments.map((now) => models.statistics(now))),
-  };
-}
-
-/** What they should say, straight from the histories. */
-function everythingOf(histories: readonly History[]): Everything {
-  const due = histories
-    .flatMap(({ stream, state }): Wake[] => {
-      const { wakeAt, target, lane } = factsOf(state);
-      return wakeAt === null ? [] : [{ stream, version: state.version, dueAt: wakeAt, target, lane }];
-    })
-    .sort((left, right) => left.dueAt - right.dueAt || (left.stream < right.stream ? -1 : 1));
-  const live = histories.flatMap(({ state }) => (state.status === 'missing' || state.status === 'deleted' ? [] : [state]));
-  const listed = live.toSorted(newestFirst);
-  const tallies = tally(histories.flatMap((history) => storedEvents(history)));
-  return {
-    views: histories.map(viewOf),
-    due,
-    lists: queries.map(({ status, labels }) =>
-      listed
-        .filter((state) => status === null || state.status === status)
-        .filter((state) => labels.every(([name, value]) => state.definition.labels[name] === value))
-        .map(({ id }) => `task#${id}`),
-    ),
-    statistics: moments.map((now) => {
-      const recent = tallies.filter(({ minute: at }) => at > Math.floor(now / minute) - 60);
-      const sum = (name: 'started' | 'succeeded' | 'failed' | 'retried') => recent.reduce((total, counted) => total + counted[name], 0);
-      const counts = Object.fromEntries(statuses.map((status) => [status, live.filter((state) => state.status === status).length]));
-      return {
-        counts: counts as Statistics['counts'],
-        oldestDueAt: due[0]?.dueAt ?? null,
-        lastHour: { started: sum('started'), succeeded: sum('succeeded'), failed: sum('failed'), retried: sum('retried') },
-      };
-    }),
-  };
-}
 
 function openSqlite(): Database {
   return openDatabase({ dir: ':memory:', file: 'views.db', migrations: readModelMigrations, synchronous: 'NORMAL' });

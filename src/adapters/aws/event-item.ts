@@ -1,5 +1,5 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { Snapshot, StoredEvent } from '../../application/ports.ts';
+import { type Snapshot, type StoredEvent, UnreadableEvent } from '../../application/ports.ts';
 import { limits } from '../../domain/limits.ts';
 
 export type Item = Record<string, AttributeValue>;
@@ -25,7 +25,7 @@ export function eventAttributes(event: StoredEvent, snapshot: Snapshot | undefin
   };
 }
 
-/** The event an item holds. Throws, naming the item, if it holds none: what then to do is the caller's to decide. */
+/** The event an item holds. Throws `UnreadableEvent`, naming the item, if it holds none: what then to do is the caller's to decide. */
 export function decodeEvent(item: Item): StoredEvent {
   const [stream, version] = [textAt(item, 'pk'), numberAt(item, 'sk')];
   const at = `the item ${stream ?? '?'}@${version ?? '?'}`;
@@ -46,7 +46,7 @@ export function decodeEvent(item: Item): StoredEvent {
     data === null ||
     facts === null
   ) {
-    throw new Error(`${at} is not an event`);
+    throw new UnreadableEvent(`${at} is not an event`);
   }
   const body = bytesAt(item, 'body');
   return {
@@ -56,11 +56,19 @@ export function decodeEvent(item: Item): StoredEvent {
     schemaVersion,
     occurredAt,
     commitId,
-    data: JSON.parse(data),
-    facts: JSON.parse(facts),
+    data: jsonOf(data, at),
+    facts: jsonOf(facts, at),
     ...(body === null ? {} : { body }),
     ...(item['imported']?.BOOL === true ? { imported: true } : {}),
   };
+}
+
+function jsonOf(text: string, at: string) {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new UnreadableEvent(`${at} does not hold JSON`, { cause });
+  }
 }
 
 /** The folded state stored with an event, if there is one in the shape that is asked for. */

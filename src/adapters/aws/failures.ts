@@ -17,6 +17,7 @@ const transients = new Set([
   'Throttling',
   'RequestLimitExceeded',
   'RequestThrottled',
+  'KmsThrottled',
   'LimitExceededException',
   'TooManyRequestsException',
   'InternalServerError',
@@ -41,6 +42,7 @@ const networkCodes = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT'
 export function failureKind(failure: unknown): FailureKind {
   if (typeof failure === 'string') return kindOfName(failure);
   if (!(failure instanceof Error)) return 'permanent';
+  if (failure.name === 'TransactionCanceledException') return kindOfReasons(failure);
   const named = kindOfName(failure.name);
   if (named !== 'permanent') return named;
   const code = 'code' in failure ? String(failure.code) : '';
@@ -52,6 +54,14 @@ export function failureKind(failure: unknown): FailureKind {
 function kindOfName(name: string): FailureKind {
   if (conditions.has(name)) return 'condition';
   return transients.has(name) ? 'transient' : 'permanent';
+}
+
+/** A transaction that was cancelled says why for each of its items; `None` for those that would have been written. */
+function kindOfReasons(failure: Error): FailureKind {
+  const { CancellationReasons = [] } = failure as { readonly CancellationReasons?: readonly { readonly Code?: string }[] };
+  const kinds = CancellationReasons.flatMap(({ Code = 'None' }) => (Code === 'None' ? [] : [kindOfName(Code)]));
+  if (kinds.every((kind) => kind === 'transient')) return 'transient';
+  return kinds.includes('condition') ? 'condition' : 'permanent';
 }
 
 function statusOf(failure: Error): number | null {

@@ -66,8 +66,7 @@ async function writeTogether(options: ViewWritesOptions, counter: string, group:
         token = options.token();
         continue;
       }
-      const passing = error instanceof TransactionCanceledException ? isPassing(error) : failureKind(error) === 'transient';
-      if (!passing || attempt >= maxTries) throw error;
+      if (failureKind(error) !== 'transient' || attempt >= maxTries) throw error;
       await options.sleep(pauseMs(attempt, options.random()));
     }
   }
@@ -76,10 +75,6 @@ async function writeTogether(options: ViewWritesOptions, counter: string, group:
 
 function reasonsOf(error: TransactionCanceledException): readonly string[] {
   return (error.CancellationReasons ?? []).map(({ Code = 'None' }) => Code);
-}
-
-function isPassing(error: TransactionCanceledException): boolean {
-  return reasonsOf(error).every((code) => code === 'None' || failureKind(code) === 'transient');
 }
 
 function lostRaces(error: unknown, writes: readonly ViewWrite[]): ReadonlySet<ViewWrite> {

@@ -1,17 +1,16 @@
 import middy from '@middy/core';
 import type { Logger } from '../../application/ports.ts';
 import { type HttpEvent, type HttpResponse, json } from './http-types.ts';
-import { type ApiEvent, authentication, bodyReading, problems, routing } from './middleware.ts';
-import { openApiDocument } from './openapi/document.ts';
-import { documentationPage } from './openapi/page.ts';
+import { type Access, type ApiEvent, authentication, bodyReading, problems, routing } from './middleware.ts';
+import type { Documentation } from './openapi/documentation.ts';
 import { problem } from './problem.ts';
 import * as tasks from './task-routes.ts';
 
 export type ApiPorts = tasks.TaskRoutePorts & {
   readonly logger: Logger;
-  /** SHA-256 digests of the API keys, in base64url; none leaves the API open. */
-  readonly keyHashes: readonly string[];
+  readonly access: Access;
   readonly version: string;
+  readonly documentation: Documentation;
   /** Whether this host can hold a response open and send events as they come. */
   readonly events: 'streamed' | 'unavailable';
   /** What /health says beside its status and version. */
@@ -30,20 +29,12 @@ export function createApi(ports: ApiPorts): Api {
   const handler = middy<ApiEvent, HttpResponse>({ timeoutEarlyInMillis: 0 })
     .use(problems(ports.logger))
     .use(routing())
-    .use(authentication(ports.keyHashes, ports.digest))
+    .use(authentication(ports.access, ports.digest))
     .use(bodyReading())
     .handler((event) => answer(ports, event));
   // Nothing of Lambda's context is used.
   const context = {} as Parameters<typeof handler>[1];
   return (event) => handler({ ...event }, context) as Promise<HttpResponse>;
-}
-
-let made: object | undefined;
-
-/** Made when it is first asked for: most processes never are. */
-function document(version: string): object {
-  made ??= openApiDocument(version);
-  return made;
 }
 
 async function answer(ports: ApiPorts, event: ApiEvent): Promise<HttpResponse> {
@@ -57,9 +48,9 @@ async function answer(ports: ApiPorts, event: ApiEvent): Promise<HttpResponse> {
     case 'events':
       return eventsAnswer(ports.events);
     case 'openapi':
-      return json(200, document(ports.version));
+      return json(200, ports.documentation.openApi(ports.version));
     case 'docs':
-      return { statusCode: 200, headers: { 'content-type': 'text/html; charset=utf-8' }, body: documentationPage };
+      return { statusCode: 200, headers: { 'content-type': 'text/html; charset=utf-8' }, body: ports.documentation.page() };
     case 'tasks':
       return method === 'POST' ? tasks.postTask(ports, event) : tasks.listTasks(ports, event);
     case 'batch':

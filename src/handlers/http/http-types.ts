@@ -9,6 +9,8 @@ export type HttpEvent = {
   /** Text as UTF-8, or base64 of any bytes; absent when there is none. */
   readonly body?: string | undefined;
   readonly isBase64Encoded?: boolean | undefined;
+  /** Whom a gateway in front has made sure of. */
+  readonly subject?: string | undefined;
 };
 
 export type HttpResponse = {
@@ -24,3 +26,16 @@ export function json(statusCode: number, value: unknown, headers: Readonly<Recor
 }
 
 export const noContent: HttpResponse = { statusCode: 204, headers: {}, body: '' };
+
+/** What every answer carries: the state of a task is nothing to keep, and JSON nothing to guess a type for. */
+export const fixedHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
+
+/** The query as one value a name; those of a repeated name are joined by commas, as API Gateway joins them. */
+export function readQuery(text: string): HttpEvent['query'] {
+  const query: Record<string, string> = Object.create(null);
+  for (const [name, value] of new URLSearchParams(text)) {
+    const known = query[name];
+    query[name] = known === undefined ? value : `${known},${value}`;
+  }
+  return query;
+}

@@ -16,7 +16,7 @@ export type ApiEvent = Omit<HttpEvent, 'body'> & {
   body?: unknown;
   route?: Route;
   rule?: MethodRule;
-  /** Whose idempotency keys these are: a digest of the API key, or everybody where no keys are set. */
+  /** Whose idempotency keys these are: a digest of the API key, a subject, or everybody where no keys are set. */
   caller?: string;
 };
 type ApiMiddleware = MiddlewareObj<ApiEvent, HttpResponse>;
@@ -66,27 +66,53 @@ export function routing(): ApiMiddleware {
   };
 }
 
-/** Compares the bearer key with every known one, in constant time: `keyHashes` are SHA-256 digests in base64url. */
-export function authentication(keyHashes: readonly string[], digest: Digest): ApiMiddleware {
-  const known = keyHashes.map((hash) => Buffer.from(hash, 'base64url'));
+/**
+ * Who may use what is not open: everybody; whoever sends one of these keys (SHA-256 digests in base64url), so nobody if there are
+ * none; or whoever a gateway in front has made sure of.
+ */
+export type Access =
+  | { readonly to: 'everybody' }
+  | { readonly to: 'key holders'; readonly keyHashes: readonly string[] }
+  | { readonly to: 'subjects' };
+
+/** Finds out who calls. Keys are compared with every known one, in constant time. */
+export function authentication(access: Access, digest: Digest): ApiMiddleware {
+  const callerOf = callerBy(access, digest);
   return {
     before: ({ event }) => {
-      if (known.length === 0) {
-        event.caller = 'anyone';
-        return;
-      }
-      const given = /^Bearer +(\S+) *$/i.exec(event.headers['authorization'] ?? '')?.[1];
-      const hash = Buffer.from(digest.sha256(given ?? ''), 'base64url');
-      let matches = false;
-      for (const key of known) matches = timingSafeEqual(key, hash) || matches;
-      if (given !== undefined && matches) {
-        event.caller = hash.toString('base64url');
-        return;
-      }
-      if (event.rule?.open === true) return;
-      const detail = given === undefined ? 'send an API key: Authorization: Bearer KEY' : 'this API key is not known';
-      throw new ProblemError(problem(401, detail, { 'www-authenticate': 'Bearer' }));
+      const { caller, refused } = callerOf(event);
+      if (caller !== null) event.caller = caller;
+      else if (event.rule?.open !== true) throw new ProblemError(problem(401, refused, { 'www-authenticate': 'Bearer' }));
     },
+  };
+}
+
+type Caller = { readonly caller: string; readonly refused?: never } | { readonly caller: null; readonly refused: string };
+
+function callerBy(access: Access, digest: Digest): (event: ApiEvent) => Caller {
+  switch (access.to) {
+    case 'everybody':
+      return () => ({ caller: 'anyone' });
+    case 'subjects':
+      // Another form than a digest and than `anyone`, whatever the gateway calls somebody.
+      return ({ subject }) =>
+        subject === undefined ? { caller: null, refused: 'send a token that says whose it is' } : { caller: `subject ${subject}` };
+    case 'key holders':
+      return keyHolder(access.keyHashes, digest);
+    default:
+      return access satisfies never;
+  }
+}
+
+function keyHolder(keyHashes: readonly string[], digest: Digest): (event: ApiEvent) => Caller {
+  const known = keyHashes.map((hash) => Buffer.from(hash, 'base64url'));
+  return ({ headers }) => {
+    const given = /^Bearer +(\S+) *$/i.exec(headers['authorization'] ?? '')?.[1];
+    if (given === undefined) return { caller: null, refused: 'send an API key: Authorization: Bearer KEY' };
+    const hash = Buffer.from(digest.sha256(given), 'base64url');
+    let matches = false;
+    for (const key of known) matches = timingSafeEqual(key, hash) || matches;
+    return matches ? { caller: hash.toString('base64url') } : { caller: null, refused: 'this API key is not known' };
   };
 }
 

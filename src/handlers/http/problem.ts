@@ -1,4 +1,5 @@
 import type { InputError } from '../../application/reading.ts';
+import { limits } from '../../domain/limits.ts';
 import type { HttpResponse } from './http-types.ts';
 
 const titles: Readonly<Record<number, string>> = {
@@ -40,6 +41,9 @@ export function problem(status: number, detail: string, headers: Readonly<Record
 export function respond(body: ProblemBody, headers: Readonly<Record<string, string>> = {}): HttpResponse {
   return { statusCode: body.status, headers: { 'content-type': 'application/problem+json', ...headers }, body: JSON.stringify(body) };
 }
+
+/** What both hosts answer to a request that is too large to be read. */
+export const requestTooLarge = problem(413, `a request may have at most ${limits.requestBytes} bytes`);
 
 /** Input that does not fit: one sentence that names the first field, and the list of all. */
 export function inputProblemBody(errors: readonly InputError[]): ProblemBody {

@@ -38,6 +38,23 @@ describe('a failure of AWS', () => {
   });
 });
 
+describe('a transaction that was cancelled', () => {
+  const cancelled = (...codes: readonly string[]): Error =>
+    named('TransactionCanceledException', { CancellationReasons: codes.map((Code) => ({ Code })) });
+
+  test('passes when nothing but passing reasons stood against it', () => {
+    expect(failureKind(cancelled('None', 'ThrottlingError', 'TransactionConflict'))).toBe('transient');
+  });
+
+  test('was a lost race when one of its conditions did not hold', () => {
+    expect(failureKind(cancelled('TransactionConflict', 'ConditionalCheckFailed', 'None'))).toBe('condition');
+  });
+
+  test('does not pass when one of its items is not valid', () => {
+    expect(failureKind(cancelled('ThrottlingError', 'ValidationError'))).toBe('permanent');
+  });
+});
+
 describe('trying again', () => {
   const ports = (slept: number[]) => ({ sleep: async (ms: number) => void slept.push(ms), random: () => 1 });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isPublicAddress, refusedLiteral } from '../../../src/adapters/http/egress-guard.ts';
+import { isPublicAddress, refusedLiteral } from '../../../src/adapters/http/public-address.ts';
 
 /** IANA's special-purpose ranges that no call may reach, as [first address, prefix length]. */
 const special4: readonly (readonly [number, number])[] = [

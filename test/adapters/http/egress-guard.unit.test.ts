@@ -1,7 +1,8 @@
 import type { LookupAddress } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { EgressRefused, guardedLookup, isEgressRefused, isPublicAddress, refusedLiteral } from '../../../src/adapters/http/egress-guard.ts';
+import { EgressRefused, guardedLookup, isEgressRefused } from '../../../src/adapters/http/egress-guard.ts';
+import { isPublicAddress, refusedLiteral } from '../../../src/adapters/http/public-address.ts';
 
 describe('a public address', () => {
   test.each(['1.1.1.1', '8.8.8.8', '93.184.216.34', '172.15.255.255', '172.32.0.1', '100.63.255.255', '223.255.255.255', '192.0.1.1'])(

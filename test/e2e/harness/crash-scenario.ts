@@ -41,7 +41,7 @@ export async function crashUnderLoad(options: CrashOptions): Promise<CrashReport
   const events = await wholeHistory(url, listed.length);
   await errand.stop();
   await target.close();
-  const check = await runScript('src/server/rebuild.ts', ['--check'], { ERRAND_DATA_DIR: dataDir });
+  const check = await runScript('src/operator/rebuild.ts', ['--check'], { ERRAND_DATA_DIR: dataDir });
   const { faults, calledAgain } = judge(events, target.calls, kills);
   return { load: loaded, listed, events, calls: target.calls.length, calledAgain, faults, check };
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Reading, refuse } from '../../../application/reading.ts';
 import type { BodyInput, CallbackInput, OutgoingInput } from '../../../application/task-input.ts';
 import { limits } from '../../../domain/limits.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type InputError, type ParseResult, type Reading, refuse } from '../../../application/reading.ts';
 
 export type Path = readonly PropertyKey[];

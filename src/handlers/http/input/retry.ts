@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from '../../../domain/limits.ts';
 import { defaultRetryPolicy, type RetryPolicy } from '../../../domain/retry-policy.ts';
 import { duration, durationJsonSchema, durationReader } from './duration.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Reading, refuse } from '../../../application/reading.ts';
 import { read } from './parse-result.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { InputError, ParseResult } from '../../../application/reading.ts';
 import { type Reading, refuse } from '../../../application/reading.ts';
 import type { ActionInput, JsonBodyInput } from '../../../application/task-input.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { durationText } from '../../../application/durations.ts';
 import type { InputError, ParseResult } from '../../../application/reading.ts';
 import type { CallbackInput, TaskChangesInput, TaskInput } from '../../../application/task-input.ts';

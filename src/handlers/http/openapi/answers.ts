@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 const time = z.iso.datetime({ offset: false }).meta({ description: 'UTC, with milliseconds' });
 const count = z.int().min(0);

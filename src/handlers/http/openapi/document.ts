@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { eventsQuery, listQuery, streamQuery, taskQuery } from '../input/list-query.ts';
 import { batch, cancel, task, taskChanges } from '../input/task-input.ts';
 import * as answers from './answers.ts';
