@@ -24,6 +24,9 @@ export type DynamoEventLogOptions = RetryPorts & {
   readonly soon: (work: () => void) => void;
 };
 
+/** The code of a statement, or what failed the whole request. */
+type Failure = string | Error;
+
 type Pending = {
   readonly event: StoredEvent;
   readonly item: Item;
@@ -77,55 +80,54 @@ export class DynamoEventLog implements EventLog {
           const item: Item = { pk: { S: stream }, sk: { S: commitId }, bytes: { B: body ?? new Uint8Array() } };
           const [code] = await this.#insert([statement(this.#options.bodiesTable, item)]);
           // A repeat after a lost reply finds its own body there already.
-          if (code !== undefined && code !== null && failureKind(code) !== 'condition')
-            throw namedError(code, 'a body could not be stored');
+          if (code !== undefined && code !== null && failureKind(code) !== 'condition') throw failed('a body could not be stored', code);
         }),
       ),
     );
   }
 
   async #insertEvents(batch: readonly Pending[]): Promise<void> {
-    let codes: readonly (string | null)[];
+    let failures: readonly (Failure | null)[];
     try {
-      codes = await this.#insert(batch.map(({ item }) => statement(this.#options.eventsTable, item)));
+      failures = await this.#insert(batch.map(({ item }) => statement(this.#options.eventsTable, item)));
     } catch (error) {
-      // The whole request failed, perhaps after it was applied: each statement is settled on its own.
-      codes = batch.map(() => (error instanceof Error ? error.name : 'Unknown'));
       if (failureKind(error) !== 'transient') {
         for (const { reject } of batch) reject(error);
         return;
       }
+      // The whole request failed, perhaps after it was applied: each statement is settled on its own.
+      failures = batch.map(() => error as Error);
     }
-    await Promise.all(batch.map((pending, index) => this.#settle(pending, codes[index] ?? null)));
+    await Promise.all(batch.map((pending, index) => this.#settle(pending, failures[index] ?? null)));
   }
 
-  async #settle(pending: Pending, code: string | null): Promise<void> {
+  async #settle(pending: Pending, failure: Failure | null): Promise<void> {
     try {
-      pending.resolve(code === null ? 'appended' : await this.#resolved(pending, code));
+      pending.resolve(failure === null ? 'appended' : await this.#resolved(pending, failure));
     } catch (error) {
       pending.reject(error);
     }
   }
 
-  async #resolved({ event, item }: Pending, firstCode: string): Promise<AppendOutcome> {
-    let code: string | null = firstCode;
+  async #resolved({ event, item }: Pending, first: Failure): Promise<AppendOutcome> {
+    let failure: Failure | null = first;
     for (let attempt = 1; attempt < maxTries; attempt += 1) {
-      const kind = failureKind(code);
+      const kind = failureKind(failure);
       if (kind === 'condition') return this.#outcomeOf(event);
       if (kind === 'permanent') break;
       await this.#options.sleep(pauseMs(attempt, this.#options.random()));
-      code = await this.#insertAgain(item);
-      if (code === null) return 'appended';
+      failure = await this.#insertAgain(item);
+      if (failure === null) return 'appended';
     }
-    throw namedError(code ?? 'Unknown', `${event.stream}@${event.version} could not be appended`);
+    throw failed(`${event.stream}@${event.version} could not be appended`, failure);
   }
 
-  async #insertAgain(item: Item): Promise<string | null> {
+  async #insertAgain(item: Item): Promise<Failure | null> {
     try {
       const [code = null] = await this.#insert([statement(this.#options.eventsTable, item)]);
       return code;
     } catch (error) {
-      if (failureKind(error) === 'transient') return error instanceof Error ? error.name : 'Unknown';
+      if (failureKind(error) === 'transient') return error as Error;
       throw error;
     }
   }
@@ -258,8 +260,9 @@ function statement(table: string, item: Item): BatchStatementRequest {
   };
 }
 
-function namedError(code: string, message: string): Error {
-  const error = new Error(`${message}: ${code}`);
-  error.name = code;
+/** Named as its reason, if that is the code of a statement, so that its kind can be told as that of any other error. */
+function failed(what: string, reason: Failure): Error {
+  const error = new Error(`${what}: ${String(reason)}`, { cause: reason });
+  if (typeof reason === 'string') error.name = reason;
   return error;
 }

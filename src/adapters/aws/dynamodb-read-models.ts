@@ -1,15 +1,13 @@
-import { BatchGetItemCommand, type DynamoDBClient, QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import type { DueQuery, ListQuery, ReadModels, Statistics, View, ViewWrite, Wake } from '../../application/ports.ts';
 import type { TaskStatus } from '../../domain/task/state.ts';
+import { getItems } from './batch-get.ts';
 import { countsKey, minuteKey, type StatisticsOptions, statisticsOf } from './dynamodb-statistics.ts';
 import { type Item, textAt } from './event-item.ts';
 import { type RetryPorts, retrying } from './failures.ts';
 import { listConditions, mergePages, type ShardPage } from './list-page.ts';
 import { decodeDueRow, decodeView } from './view-item.ts';
 import { writeViews } from './view-writes.ts';
-
-/** What BatchGetItem takes (API reference). */
-const keysPerBatch = 100;
 
 export type DynamoReadModelsOptions = RetryPorts &
   StatisticsOptions & {
@@ -137,21 +135,9 @@ export class DynamoReadModels implements ReadModels {
     return retrying(this.#options, () => this.#options.client.send(new QueryCommand(input)));
   }
 
-  /** Consistent reads of any number of items, those that exist. */
-  async #get(keys: readonly Item[]): Promise<Item[]> {
-    const found: Item[] = [];
-    for (let first = 0; first < keys.length; first += keysPerBatch) {
-      let left: Item[] = keys.slice(first, first + keysPerBatch);
-      while (left.length > 0) {
-        const request = { RequestItems: { [this.#options.viewsTable]: { Keys: left, ConsistentRead: true } } };
-        const { Responses = {}, UnprocessedKeys = {} } = await retrying(this.#options, () =>
-          this.#options.client.send(new BatchGetItemCommand(request)),
-        );
-        found.push(...(Responses[this.#options.viewsTable] ?? []));
-        left = UnprocessedKeys[this.#options.viewsTable]?.Keys ?? [];
-      }
-    }
-    return found;
+  #get(keys: readonly Item[]): Promise<Item[]> {
+    const { viewsTable: table, ...options } = this.#options;
+    return getItems({ ...options, table }, keys);
   }
 }
 

@@ -48,7 +48,9 @@ export function failureKind(failure: unknown): FailureKind {
   const code = 'code' in failure ? String(failure.code) : '';
   if (networkCodes.has(code)) return 'transient';
   const status = statusOf(failure);
-  return status !== null && (status >= 500 || status === 429) ? 'transient' : 'permanent';
+  if (status !== null && (status >= 500 || status === 429)) return 'transient';
+  // Who says what could not be done has the reason with him, and it is of the same kind.
+  return failure.cause instanceof Error ? failureKind(failure.cause) : 'permanent';
 }
 
 function kindOfName(name: string): FailureKind {
