@@ -3,7 +3,7 @@ import { afterAll } from 'vitest';
 import { EventBridgeBus } from '../../src/adapters/aws/eventbridge-bus.ts';
 import { busEntries } from '../../src/application/render-event.ts';
 import { startFakeEventBridge } from '../support/fake-event-bridge.ts';
-import { localAccess } from '../support/queues.ts';
+import { localAccess } from '../support/local-access.ts';
 import { eventBusContract } from './event-bus.contract.ts';
 
 let close: () => Promise<void> = async () => undefined;

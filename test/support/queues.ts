@@ -1,6 +1,7 @@
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { buildApp } from 'fauxqs';
 import { afterAll } from 'vitest';
+import { localAccess } from './local-access.ts';
 
 /** An SQS in this process. Its clock is `Date`: a test that moves that moves the delays of messages. */
 export type Queues = {
@@ -13,9 +14,6 @@ export type Queues = {
 };
 /** `delayUntil` in epoch milliseconds, if the message was sent with a delay. */
 export type QueuedMessage = { readonly body: string; readonly delayUntil?: number };
-
-/** What every client of a service on this machine is told. */
-export const localAccess = { region: 'eu-west-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' }, maxAttempts: 1 };
 
 let running: { readonly app: ReturnType<typeof buildApp>; readonly endpoint: Promise<string> } | undefined;
 let made = 0;

@@ -1,7 +1,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { failureKind } from '../../../src/adapters/aws/failures.ts';
 import type { StoredEvent } from '../../../src/application/ports.ts';
 import { createLogTables, type Engine, isDynoxideInstalled, type LogTables, logOn, startDynoxide } from '../../support/dynoxide.ts';
+import { type FaultyService, startFaultyService, type Fault as WireFault } from '../../support/faulty-service.ts';
+import { localAccess } from '../../support/local-access.ts';
 import { created, storedEvents } from '../../support/stored-events.ts';
 
 type Fault = 'none' | 'throttled' | 'reply lost' | 'refused';
@@ -91,6 +94,59 @@ describe.skipIf(!isDynoxideInstalled())('the event log on DynamoDB, when somethi
 
     expect(await log.append({ ...event, body })).toBe('appended');
     expect(await log.readBody(event.stream, event)).toEqual(body);
+  });
+
+  describe('on the wire', () => {
+    let service: FaultyService;
+    let faults: WireFault[];
+    beforeEach(async () => {
+      faults = [];
+      service = await startFaultyService(engine.endpoint, () => faults.shift() ?? 'none');
+    });
+    afterEach(() => service.close());
+    const clientOnWire = () => new DynamoDBClient({ ...localAccess, endpoint: service.endpoint });
+    const repeats = (fault: WireFault, times: number) => Array.from({ length: times }, () => fault);
+
+    test.each<WireFault>(['not sent', 'reply lost', 'unavailable', 'throttled'])(
+      'an append that meets "%s" is made again, and appended once',
+      async (fault) => {
+        faults = [fault, fault];
+
+        expect(await logOn(clientOnWire(), tables).append(event)).toBe('appended');
+        expect([await versions(event.stream), faults]).toEqual([[1], []]);
+      },
+    );
+
+    test.each<WireFault>(['not sent', 'unavailable', 'throttled'])(
+      'an append that goes on meeting "%s" is an error that may pass, as the log may be back for the next one',
+      async (fault) => {
+        faults = repeats(fault, 50);
+
+        const failure = await logOn(clientOnWire(), tables)
+          .append(event)
+          .catch((error: unknown) => error);
+
+        expect(String(failure)).toContain('could not be appended');
+        expect(failureKind(failure)).toBe('transient');
+        expect(await versions(event.stream)).toEqual([]);
+      },
+    );
+
+    test.each<WireFault>(['not sent', 'reply lost', 'unavailable', 'throttled'])('a read that meets "%s" is made again', async (fault) => {
+      await logOn(engine.client, tables).append(event);
+      faults = [fault, fault];
+
+      expect(await logOn(clientOnWire(), tables).read(event.stream, { after: 0 })).toHaveLength(1);
+      expect(faults).toEqual([]);
+    });
+
+    test('a read that goes on failing is an error that may pass', async () => {
+      faults = repeats('not sent', 50);
+      const failure = await logOn(clientOnWire(), tables)
+        .read(event.stream, { after: 0 })
+        .catch((error: unknown) => error);
+      expect(failureKind(failure)).toBe('transient');
+    });
   });
 
   test('of many appends that share a request only those that lost are told so', async () => {

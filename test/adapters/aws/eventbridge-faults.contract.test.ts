@@ -4,7 +4,7 @@ import { EventBridgeBus } from '../../../src/adapters/aws/eventbridge-bus.ts';
 import type { StoredEvent } from '../../../src/application/ports.ts';
 import { entryBytes, type FakeEventBridge, type GivenEntry, startFakeEventBridge } from '../../support/fake-event-bridge.ts';
 import { type Fault, type FaultyService, startFaultyService } from '../../support/faulty-service.ts';
-import { localAccess } from '../../support/queues.ts';
+import { localAccess } from '../../support/local-access.ts';
 import { created, storedEvents } from '../../support/stored-events.ts';
 
 type Told = ReturnType<ConstructorParameters<typeof EventBridgeBus>[0]['entriesOf']>[number];

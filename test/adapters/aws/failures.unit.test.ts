@@ -27,6 +27,14 @@ describe('a failure of AWS', () => {
     expect(failureKind(named('SomethingNew', { $metadata: { httpStatusCode: 429 } }))).toBe('transient');
   });
 
+  test('is of the kind of its cause, if it says nothing of its own', () => {
+    const told = (cause: unknown): Error => new Error('it could not be done', { cause });
+    expect(failureKind(told(named('Error', { code: 'ECONNREFUSED' })))).toBe('transient');
+    expect(failureKind(told(told(named('ThrottlingException'))))).toBe('transient');
+    expect(failureKind(told(named('AccessDeniedException')))).toBe('permanent');
+    expect(failureKind(told('because'))).toBe('permanent');
+  });
+
   test.each([
     named('ValidationException'),
     named('AccessDeniedException', { $metadata: { httpStatusCode: 400 } }),

@@ -6,7 +6,7 @@ import { type StoredEvent, UnreadableEvent } from '../../../src/application/port
 import { createLogTables, type Engine, isDynoxideInstalled, type LogTables, logOn, startDynoxide } from '../../support/dynoxide.ts';
 import { type Fault, type FaultyService, startFaultyService } from '../../support/faulty-service.ts';
 import { start, succeed } from '../../support/histories.ts';
-import { localAccess } from '../../support/queues.ts';
+import { localAccess } from '../../support/local-access.ts';
 import { created, storedEvents } from '../../support/stored-events.ts';
 
 /** What one page of a scan holds at most (API reference); each filled event is a good part of it. */

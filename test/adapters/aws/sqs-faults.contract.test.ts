@@ -6,9 +6,10 @@ import { decodeWake, SqsWakeQueue } from '../../../src/adapters/aws/sqs-wake-que
 import type { Wake } from '../../../src/application/ports.ts';
 import { epoch } from '../../domain/task-histories.ts';
 import { type Asked, type Fault, type FaultyService, startFaultyService } from '../../support/faulty-service.ts';
-import { localAccess, type Queues, startQueues } from '../../support/queues.ts';
+import { localAccess } from '../../support/local-access.ts';
+import { type Queues, startQueues } from '../../support/queues.ts';
 
-const passing = { code: 'ServiceUnavailable', senderFault: false };
+const passing = { code: 'InternalError', senderFault: false };
 const tries = 4;
 
 describe('queues on SQS, when something goes wrong below the SDK', () => {

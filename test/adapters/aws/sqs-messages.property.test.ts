@@ -6,7 +6,7 @@ import { decodeWake, encodeWake, SqsWakeQueue } from '../../../src/adapters/aws/
 import type { Wake } from '../../../src/application/ports.ts';
 import { limits } from '../../../src/domain/limits.ts';
 import { epoch } from '../../domain/task-histories.ts';
-import { localAccess } from '../../support/queues.ts';
+import { localAccess } from '../../support/local-access.ts';
 
 const queueUrls = { short: 'http://127.0.0.1:1/0/short', long: 'http://127.0.0.1:1/0/long' };
 const delayMaxMs = 900_000;
@@ -97,6 +97,24 @@ describe('a wake as a message of SQS', () => {
         },
       ),
     ));
+
+  test('is sent with the longest delay if it comes less than a second early by that, and dropped if it would come earlier', async () => {
+    const sent: unknown[] = [];
+    const client = deafClient(({ Entries = [] }) => {
+      sent.push(...Entries.map(({ MessageBody = '', DelaySeconds }) => [decodeWake(MessageBody)?.stream, DelaySeconds]));
+      return true;
+    });
+    const queue = new SqsWakeQueue({ client, queueUrls, now: () => epoch, sleep: async () => undefined, random: () => 0.5 });
+    const wakeIn = (ms: number): Wake => ({ stream: `task#${ms}`, version: 1, dueAt: epoch + ms, target: null, lane: 'short' });
+
+    expect(await queue.send([899_999, 900_000, 900_999, 901_000, 10 * delayMaxMs].map(wakeIn))).toEqual([]);
+
+    expect(sent).toEqual([
+      ['task#899999', 899],
+      ['task#900000', 900],
+      ['task#900999', 900],
+    ]);
+  });
 
   test('carries its target as its group, so that a queue can be fair to targets', async () => {
     const groups: unknown[] = [];

@@ -7,7 +7,7 @@ import { createSweepMarks } from '../../../src/adapters/aws/sweep-marks.ts';
 import { epoch } from '../../domain/task-histories.ts';
 import { createViewsTable, type Engine, isDynoxideInstalled, startDynoxide } from '../../support/dynoxide.ts';
 import { type Fault, startFaultyService } from '../../support/faulty-service.ts';
-import { localAccess } from '../../support/queues.ts';
+import { localAccess } from '../../support/local-access.ts';
 import { created, viewOf } from '../../support/stored-events.ts';
 
 const ports = { sleep: async () => undefined, random: () => 0.5 };

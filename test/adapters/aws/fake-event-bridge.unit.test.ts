@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type BusEvent, createPutEvents, type FakeEventBridgeOptions } from './fake-event-bridge.ts';
+import { type BusEvent, createPutEvents, type FakeEventBridgeOptions } from '../../support/fake-event-bridge.ts';
 
 const good = { Source: 'errand', DetailType: 'TaskScheduled', Detail: '{"id":"one"}', EventBusName: 'errand' };
 
