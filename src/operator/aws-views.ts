@@ -8,7 +8,7 @@ import { SqliteReadModels } from '../adapters/sqlite/read-models.ts';
 import { viewOf } from '../adapters/sqlite/view-rows.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { parseStoredEvent } from '../application/event-schemas.ts';
-import type { ReadModels, StoredEvent, Wake, WakeQueue } from '../application/ports.ts';
+import type { ReadModels, Wake, WakeQueue } from '../application/ports.ts';
 import { limits } from '../domain/limits.ts';
 import { factsOf } from '../domain/task/state.ts';
 import type { Environment } from '../handlers/environment.ts';
@@ -27,17 +27,10 @@ const minutesRead = 60;
 
 /** Events that do not read are told of and passed over, and their streams left out, as a server does. */
 async function* partsOf({ client, values }: Tables, tell: Tell): AsyncGenerator<LogPart> {
-  const pages = scanLog({ client, eventsTable: values.ERRAND_EVENTS_TABLE, segments, ...retryPorts, parse: (event) => event });
-  for await (const events of pages) yield { events: events.flatMap((event) => readable(event, tell)) };
-}
-
-function readable(event: StoredEvent, tell: Tell): StoredEvent | [] {
-  try {
-    return parseStoredEvent(event);
-  } catch (error) {
-    tell(`${event.stream}@${event.version} does not read and is passed over: ${inBrief(error)}`);
-    return [];
-  }
+  const onUnreadable = (error: Error): void => tell(`an event is passed over: ${inBrief(error)}`);
+  const eventsTable = values.ERRAND_EVENTS_TABLE;
+  for await (const events of scanLog({ client, eventsTable, segments, ...retryPorts, parse: parseStoredEvent, onUnreadable }))
+    yield { events };
 }
 
 function projectAll(tables: Tables, views: ReadModels, tell: Tell): Promise<number> {

@@ -1,5 +1,5 @@
 import { type AttributeValue, type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
-import type { StoredEvent } from '../../application/ports.ts';
+import { type StoredEvent, UnreadableEvent } from '../../application/ports.ts';
 import { decodeEvent, type Item } from './event-item.ts';
 import { type RetryPorts, retrying } from './failures.ts';
 
@@ -10,6 +10,8 @@ export type LogScanOptions = RetryPorts & {
   readonly segments: number;
   /** Checks what comes out of the table: the log is a boundary like any other. */
   readonly parse: (event: StoredEvent) => StoredEvent;
+  /** Hears of each item that does not read as an event and is passed over; without it the first one ends the scan. */
+  readonly onUnreadable?: (error: UnreadableEvent) => void;
 };
 
 type Page = { readonly events: readonly StoredEvent[]; readonly segment: Segment };
@@ -18,7 +20,7 @@ type Segment = { readonly number: number; start: Record<string, AttributeValue> 
 /**
  * The whole log, page by page: every event once, small bodies included. The events of a stream come in the order of their versions,
  * though perhaps on several pages with others between them (one partition key lies in one segment, sorted by version).
- * Throws what the table throws, and `UnreadableEvent` for an item that is none.
+ * Throws what the table throws, and `UnreadableEvent` for an item that is none and that nobody hears of.
  */
 export async function* scanLog(options: LogScanOptions): AsyncGenerator<readonly StoredEvent[]> {
   const underWay = new Map<Segment, Promise<Page>>();
@@ -48,5 +50,15 @@ async function readPage(options: LogScanOptions, segment: Segment): Promise<Page
     ),
   );
   segment.start = LastEvaluatedKey;
-  return { events: Items.map((item: Item) => options.parse(decodeEvent(item))), segment };
+  return { events: Items.flatMap((item) => readEvent(options, item)), segment };
+}
+
+function readEvent({ parse, onUnreadable }: LogScanOptions, item: Item): StoredEvent | [] {
+  try {
+    return parse(decodeEvent(item));
+  } catch (error) {
+    if (onUnreadable === undefined || !(error instanceof UnreadableEvent)) throw error;
+    onUnreadable(error);
+    return [];
+  }
 }

@@ -1,5 +1,6 @@
-import { BatchGetItemCommand, type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { Tally, View } from '../../application/ports.ts';
+import { getItems } from './batch-get.ts';
 import { type Item, numberAt, textAt } from './event-item.ts';
 import { type RetryPorts, retrying } from './failures.ts';
 import { viewAttributes } from './view-item.ts';
@@ -7,7 +8,7 @@ import { viewAttributes } from './view-item.ts';
 type Key = readonly (string | number)[];
 type StoredRow = { readonly key: Key; readonly columns: Readonly<Record<string, unknown>> };
 
-/** What BatchGetItem takes (API reference). */
+/** How many views are fetched at once: as many as one request may ask for. */
 export const keysPerBatch = 100;
 
 export type DynamoReadModelRowsOptions = RetryPorts & {
@@ -89,17 +90,12 @@ export class DynamoReadModelRows {
     } while (start !== undefined);
   }
 
-  async #get(streams: readonly string[]): Promise<Item[]> {
-    const { client, viewsTable } = this.#options;
-    const found: Item[] = [];
-    let left: Item[] = streams.map((stream) => ({ pk: { S: stream } }));
-    while (left.length > 0) {
-      const command = new BatchGetItemCommand({ RequestItems: { [viewsTable]: { Keys: left, ConsistentRead: true } } });
-      const { Responses = {}, UnprocessedKeys = {} } = await retrying(this.#options, () => client.send(command));
-      found.push(...(Responses[viewsTable] ?? []));
-      left = UnprocessedKeys[viewsTable]?.Keys ?? [];
-    }
-    return found;
+  #get(streams: readonly string[]): Promise<Item[]> {
+    const { viewsTable: table, ...common } = this.#options;
+    return getItems(
+      { ...common, table },
+      streams.map((stream) => ({ pk: { S: stream } })),
+    );
   }
 }
 

@@ -27,8 +27,9 @@ describe.skipIf(!isDynoxideInstalled())('a scan of the whole log', () => {
   });
   afterEach(() => service.close());
 
-  const scan = (segments: number) =>
+  const scan = (segments: number, onUnreadable?: (error: UnreadableEvent) => void) =>
     scanLog({
+      ...(onUnreadable === undefined ? {} : { onUnreadable }),
       client: new DynamoDBClient({ ...localAccess, endpoint: service.endpoint }),
       eventsTable: tables.eventsTable,
       segments,
@@ -140,5 +141,15 @@ describe.skipIf(!isDynoxideInstalled())('a scan of the whole log', () => {
 
     expect(failure).toBeInstanceOf(UnreadableEvent);
     expect(String(failure)).toContain('task#odd@1');
+
+    // Whoever asks to hear of them gets the others.
+    const readable = storedEvents(succeed(start(created('task#whole'))));
+    await fill(readable);
+    const heard: string[] = [];
+    const found: string[] = [];
+    for await (const page of scan(1, (error) => heard.push(error.message))) found.push(...page.map(keyOf));
+    expect(found).toEqual(readable.map(keyOf));
+    expect(heard.join()).toContain('task#odd@1');
+    expect(heard).toHaveLength(1);
   });
 });
