@@ -1,5 +1,5 @@
 import { limits } from '../domain/limits.ts';
-import type { EventBus, StoredEvent, Wake, WakeQueue } from './ports.ts';
+import type { EventBus, StoredEvent, UnsentWake, Wake, WakeQueue } from './ports.ts';
 
 export type DispatchPorts = {
   readonly wakes: WakeQueue;
@@ -9,7 +9,7 @@ export type DispatchPorts = {
 };
 
 /** What could not be passed on. Wakes come first: a bus entry that fails never holds them up. */
-export type DispatchOutcome = { readonly unsentWakes: readonly Wake[]; readonly unpublished: readonly StoredEvent[] };
+export type DispatchOutcome = { readonly unsentWakes: readonly UnsentWake[]; readonly unpublished: readonly StoredEvent[] };
 
 /**
  * The timing path of the change feed: sends the wakes that records of it call for and tells the bus.

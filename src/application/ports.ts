@@ -63,12 +63,14 @@ export type Wake = {
   readonly target: string | null;
   readonly lane: 'short' | 'long';
 };
+/** A wake that could not be sent. `refused`: for its own content, so that sending it again would not change that. */
+export type UnsentWake = Wake & { readonly refused?: true };
 /**
  * Best effort, any order, at least once; at most a second before `dueAt`, which whoever receives it waits out.
  * Gives back the wakes that could not be sent; throws if none ever could. A wake that is due after `limits.wakeHorizonMs` may be dropped,
  * neither sent nor given back: the due index has it until it is near.
  */
-export type WakeQueue = { send(wakes: readonly Wake[]): Promise<readonly Wake[]> };
+export type WakeQueue = { send(wakes: readonly Wake[]): Promise<readonly UnsentWake[]> };
 
 /**
  * Tells subscribers what happened: at least once, unordered, in the outside form of events (ISO times, secrets masked).

@@ -71,8 +71,9 @@ async function load(ports: SweepIndexPorts, marks: SweepMarks, now: number, goOn
     const rows: readonly Wake[] = await ports.due({ until, limit: page, after: cursor });
     const unsent = await ports.wakes.send(rows);
     report.loaded += rows.length - unsent.length;
-    // The queue takes no more just now: what it did not take is loaded again from the last mark.
-    report.finished = unsent.length === 0;
+    // The queue takes no more just now: what it did not take is loaded again from the last mark. A wake that it will never take must not
+    // keep all others waiting.
+    report.finished = unsent.every(({ refused }) => refused === true);
     if (!report.finished) break;
     cursor = rows.length < page ? undefined : rows.at(-1);
     if (cursor === undefined) break;

@@ -8,7 +8,8 @@ export type DispatchBatchPorts = DispatchPorts & ParkingPorts & { readonly clock
 
 /**
  * The timing path for one batch of the stream: wakes first, then the bus. Wakes that could not be sent fail the batch from the first of
- * their records on, and the stream brings them again. What the bus does not take, and what does not read, is parked: it holds up nobody.
+ * their records on, and the stream brings them again. What the bus does not take, what does not read, and a wake that its queue will never
+ * take is parked: it holds up nobody.
  */
 export async function dispatchBatch(ports: DispatchBatchPorts, event: unknown): Promise<BatchResponse> {
   const { clock, telemetry } = ports;
@@ -17,9 +18,10 @@ export async function dispatchBatch(ports: DispatchBatchPorts, event: unknown): 
   const { unsentWakes, unpublished } = await dispatch(neverThrowing(ports, telemetry.logger), events, clock.now());
   const unparked = await park(ports, [
     ...unpublished.map(({ stream, version }) => ({ stream, version })),
+    ...unsentWakes.flatMap(({ stream, version, refused }) => (refused === true ? [{ stream, version }] : [])),
     ...batch.unreadable.map(({ item }) => item),
   ]);
-  const left = [...unsentWakes, ...unparked];
+  const left = [...unsentWakes.filter(({ refused }) => refused !== true), ...unparked];
   if (left.length === 0) return failFrom(batch, []);
   telemetry.logger.warn('a part of a batch is to come again', { unsentWakes: unsentWakes.length, unparked: unparked.length });
   const affected = [

@@ -1,6 +1,6 @@
 import type { RepairItem } from '../adapters/aws/repair-queue.ts';
 import { lateWakes } from '../application/dispatch.ts';
-import type { Clock, EventLog, ReadModels, StoredEvent, WakeQueue } from '../application/ports.ts';
+import type { Clock, EventLog, ReadModels, StoredEvent, UnsentWake, WakeQueue } from '../application/ports.ts';
 import { project } from '../projections/project.ts';
 import type { BatchResponse } from './batch.ts';
 import { mayPass } from './faults.ts';
@@ -27,12 +27,16 @@ export async function projectBatch(ports: ProjectBatchPorts, event: unknown): Pr
   // Half of an imported stream may look like something that is due: the import itself makes the read models, at its end.
   const records = batch.records.filter(({ event: { imported } }) => imported !== true);
   const { broken, again } = await projectRecords(ports, records);
-  const unparked = await park(ports, [...broken, ...batch.unreadable.map(({ item }) => item)]);
   const unsent = await sendLate(
     ports,
     records.map((record) => record.event),
   );
-  const left = [...unparked, ...unsent];
+  const unparked = await park(ports, [
+    ...broken,
+    ...batch.unreadable.map(({ item }) => item),
+    ...unsent.flatMap(({ stream, version, refused }) => (refused === true ? [{ stream, version }] : [])),
+  ]);
+  const left = [...unparked, ...unsent.filter(({ refused }) => refused !== true)];
   const affected = [
     ...again,
     ...records.filter((record) => left.some((item) => sameItem(item, record.event))),
@@ -116,7 +120,7 @@ function reporting(ports: ProjectBatchPorts, events: readonly StoredEvent[], bro
 export async function sendLate(
   { wakes, clock, telemetry }: Pick<ProjectBatchPorts, 'wakes' | 'clock' | 'telemetry'>,
   events: readonly StoredEvent[],
-): Promise<readonly RepairItem[]> {
+): Promise<readonly UnsentWake[]> {
   const late = lateWakes(events, clock.now());
   if (late.length === 0) return [];
   return wakes.send(late).catch((error: unknown) => {

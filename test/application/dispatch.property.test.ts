@@ -124,7 +124,12 @@ describe('dispatching records that come in any order, twice and late', () => {
         const allWakes = wakesOf(fresh, now + limits.wakeHorizonMs);
         expect([...unsentWakes, ...wakes.sent].map(idOf).sort()).toEqual(allWakes.map(idOf).sort());
         expect(unsentWakes.every(({ stream }) => stream.endsWith(String(badWake)))).toBe(true);
-        expect([...unpublished, ...bus.published].map(idOf).sort()).toEqual(fresh.filter((record) => isPublished(record)).map(idOf).sort());
+        expect([...unpublished, ...bus.published].map(idOf).sort()).toEqual(
+          fresh
+            .filter((record) => isPublished(record))
+            .map(idOf)
+            .sort(),
+        );
         expect(unpublished.every(({ version }) => version % 4 === badEvent)).toBe(true);
       }),
       { numRuns: 200 },

@@ -16,6 +16,8 @@ export type MessageBatchOptions<Item> = RetryPorts & {
   readonly queueUrl: string;
   /** Made anew for each try, as delays are counted from the moment of sending. */
   readonly entryOf: (item: Item) => Omit<SendMessageBatchRequestEntry, 'Id' | 'MessageBody'> & { readonly MessageBody: string };
+  /** Hears of items that are given back because the queue will never take them. */
+  readonly onRefused?: (item: Item) => void;
 };
 
 /**
@@ -23,7 +25,7 @@ export type MessageBatchOptions<Item> = RetryPorts & {
  * Throws what trying again would not change: a queue that is not there, or may not be used.
  */
 export function sendMessages<Item>(options: MessageBatchOptions<Item>, items: readonly Item[]): Promise<readonly Item[]> {
-  const { client, queueUrl, entryOf, sleep, random } = options;
+  const { client, queueUrl, entryOf, onRefused, sleep, random } = options;
   const request = async (batch: readonly Item[]) => {
     const Entries = batch.map((item, index) => ({ ...entryOf(item), Id: String(index) }));
     const { Successful = [], Failed = [] } = await client.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
@@ -31,7 +33,9 @@ export function sendMessages<Item>(options: MessageBatchOptions<Item>, items: re
     const refused = new Set(Failed.flatMap((failure) => (mayPass(failure) ? [] : [failure.Id])));
     return batch.flatMap((item, index) => {
       const id = String(index);
-      return taken.has(id) ? [] : [{ item, mayPass: !refused.has(id) }];
+      if (taken.has(id)) return [];
+      if (refused.has(id)) onRefused?.(item);
+      return [{ item, mayPass: !refused.has(id) }];
     });
   };
   const bytesOf = (item: Item): number => Buffer.byteLength(entryOf(item).MessageBody);

@@ -1,6 +1,6 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import * as z from 'zod';
-import type { Wake, WakeQueue } from '../../application/ports.ts';
+import type { UnsentWake, Wake, WakeQueue } from '../../application/ports.ts';
 import type { RetryPorts } from './failures.ts';
 import { sendMessages } from './message-batches.ts';
 
@@ -33,7 +33,7 @@ export class SqsWakeQueue implements WakeQueue {
   }
 
   /** Throws, once both lanes are through, if a queue is not there or may not be used; throttling of one lane is no matter of the other. */
-  async send(wakes: readonly Wake[]): Promise<readonly Wake[]> {
+  async send(wakes: readonly Wake[]): Promise<readonly UnsentWake[]> {
     // As the delay is rounded down, what is due within the second after the longest one is early by less than that second.
     const horizon = this.#options.now() + longestDelayMs + delayUnitMs;
     const near = wakes.filter(({ dueAt }) => dueAt < horizon);
@@ -43,11 +43,14 @@ export class SqsWakeQueue implements WakeQueue {
     return [...short.value, ...long.value];
   }
 
-  #sendTo(lane: Wake['lane'], wakes: readonly Wake[]): Promise<readonly Wake[]> {
+  async #sendTo(lane: Wake['lane'], wakes: readonly Wake[]): Promise<readonly UnsentWake[]> {
     const { client, queueUrls, now, sleep, random } = this.#options;
     const entryOf = (wake: Wake) => messageOf(wake, now());
     const ofLane = wakes.filter((wake) => wake.lane === lane);
-    return sendMessages({ client, queueUrl: queueUrls[lane], entryOf, sleep, random }, ofLane);
+    const refused = new Set<Wake>();
+    const onRefused = (wake: Wake): void => void refused.add(wake);
+    const unsent = await sendMessages({ client, queueUrl: queueUrls[lane], entryOf, onRefused, sleep, random }, ofLane);
+    return unsent.map((wake) => (refused.has(wake) ? { ...wake, refused: true } : wake));
   }
 }
 
