@@ -87,6 +87,29 @@ export const limits = {
   /** Above it an attempt needs the lane whose workers may wait that long. */
   shortLaneTimeoutMs: 30 * second,
 
+  /** Leaves room in a task's id for what tells the children apart: a step, a number, a trigger. */
+  parentIdLength: 180,
+  /** A cron expression that lists every minute and second by number still fits. */
+  cronLength: 512,
+  /** Below it a task would take longer to record than to wait for the next. */
+  scheduleIntervalMinMs: second,
+  scheduleIntervalMaxMs: 3_653 * day,
+  /** As wide as the widest window of a peer (EventBridge Scheduler: 1,440 minutes). */
+  scheduleJitterMaxMs: day,
+  maxOccurrencesMax: 1_000_000_000,
+  catchUpWithinMaxMs: 3_653 * day,
+  /** Later than that means that nothing could run; below it occurrences are a little late, one by one. */
+  misfireAfterMs: 5 * second,
+  /** Each one made up for is a task: more at once would be a storm upon its target. */
+  catchUpOccurrences: 1_000,
+  /** Each change is an event; a schedule lives for years, so the bound is only against a loop. */
+  changesPerSchedule: 10_000,
+  /** What a read shows of the past, and of the future: enough to see a pattern, few enough to be kept in every state. */
+  lastRuns: 10,
+  nextRuns: 10,
+  /** The look that follows a fire names and makes the child at once; this one only heals a lost one. */
+  childHealMs: minute,
+
   /** A loader folds at most this many events on top of a stored state. */
   snapshotEvery: 32,
   /** Lost races re-read and decide again; more than this many in a row means something else is wrong. */
