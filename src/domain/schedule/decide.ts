@@ -121,12 +121,18 @@ function look(state: Live, command: Command<'look'>): ScheduleDecision {
   if (before !== command.previous?.taskId) return stale;
   const busy = state.definition.overlap !== 'allow' && command.previous !== null && !command.previous.finished;
   if (state.buffered !== null && !busy) return fire(state, state.buffered.dueAt);
-  if (state.next === null) return state.buffered === null ? happened({ type: 'ScheduleFinished', data: {} }) : refused({ reason: 'held' });
+  if (state.next === null) return nothingLeft(state, command);
   const lookup = lookupAt(state, command.now);
   if (lookup === null) return refused({ reason: state.buffered === null ? 'not-due' : 'held' });
   const { times } = command;
   if (times === null || !answers(times, lookup)) return stale;
   return regularTime(state, state.next.dueAt, times, busy);
+}
+
+function nothingLeft(state: Active, { times }: Command<'look'>): ScheduleDecision {
+  if (state.buffered !== null) return refused({ reason: 'held' });
+  // A look that was about a time has come a second time.
+  return times === null ? happened({ type: 'ScheduleFinished', data: {} }) : stale;
 }
 
 function regularTime(state: Active, dueAt: number, times: NonNullable<Command<'look'>['times']>, busy: boolean): ScheduleDecision {
