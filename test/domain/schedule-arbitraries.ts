@@ -20,8 +20,8 @@ export const anyScheduleDefinition: fc.Arbitrary<ScheduleDefinition> = fc
     rule: fc.constantFrom(...rules),
     timezone: fc.constantFrom('UTC', 'America/New_York', 'Australia/Lord_Howe'),
     startAt: fc.constantFrom(null, null, epoch - day, epoch + minute),
-    endAt: fc.constantFrom(null, null, null, epoch + 90 * second, epoch + 40 * day),
-    maxOccurrences: fc.constantFrom(null, null, 1, 2, 5),
+    endAt: fc.constantFrom(null, null, null, null, null, epoch + 90 * second, epoch + 40 * day),
+    maxOccurrences: fc.constantFrom(null, null, null, null, 1, 2, 5),
     jitterMs: fc.constantFrom(0, 0, 800, minute),
     overlap: fc.constantFrom('skip', 'allow', 'buffer-one'),
     misfire: fc.constantFrom('run-once', 'skip', 'run-all'),
@@ -50,6 +50,8 @@ const anyChanges: fc.Arbitrary<ScheduleChanges> = fc.oneof(
 export type Step =
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'wait-until-due' }
+  /** The usual turn of things: the wake comes when something is due. */
+  | { readonly kind: 'turn' }
   | { readonly kind: 'previous-over' }
   | { readonly kind: 'ask'; readonly what: 'look' | 'confirm' | 'trigger' | 'pause' | 'resume' | 'give-up' | 'delete' }
   /** A look or a confirmation that was prepared some steps ago and comes only now: late, repeated, or both. */
@@ -64,12 +66,18 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc
-      .oneof(fc.integer({ min: 0, max: 3 * second }), fc.integer({ min: 0, max: 2 * minute }), fc.integer({ min: 0, max: 3 * day }))
+      .oneof(
+        fc.integer({ min: 0, max: 3 * second }),
+        fc.integer({ min: 0, max: 2 * minute }),
+        fc.integer({ min: 0, max: hour }),
+        fc.integer({ min: 0, max: 3 * day }),
+      )
       .map((ms): Step => ({ kind: 'wait', ms })),
   },
-  { weight: 10, arbitrary: fc.constant<Step>({ kind: 'wait-until-due' }) },
-  { weight: 10, arbitrary: fc.constant<Step>({ kind: 'previous-over' }) },
-  asking('look', 25),
+  { weight: 4, arbitrary: fc.constant<Step>({ kind: 'wait-until-due' }) },
+  { weight: 30, arbitrary: fc.constant<Step>({ kind: 'turn' }) },
+  { weight: 12, arbitrary: fc.constant<Step>({ kind: 'previous-over' }) },
+  asking('look', 14),
   asking('confirm', 6),
   asking('trigger', 2),
   asking('pause', 1),
@@ -84,7 +92,7 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: anyChanges.map((changes): Step => ({ kind: 'change', changes })) },
 );
 /** Ends nearly every history that it meets, so it comes rarely. */
-const withDeletion = fc.oneof({ weight: 60, arbitrary: anyStep }, asking('delete', 1));
+const withDeletion = fc.oneof({ weight: 200, arbitrary: anyStep }, asking('delete', 1));
 
 /** What a step asks of a history; null if it is only about the world around it. `past` are the histories before, the newest last. */
 export function commandFor(step: Step, history: History, past: readonly History[]): ScheduleCommand | null {
@@ -98,6 +106,8 @@ export function commandFor(step: Step, history: History, past: readonly History[
       return ask[step.what](past.at(-step.age) ?? history);
     case 'change':
       return ask.change(history, step.changes);
+    case 'turn':
+      return ask.look(history);
     default:
       return null;
   }
@@ -105,7 +115,7 @@ export function commandFor(step: Step, history: History, past: readonly History[
 
 function worldAfter(step: Step, history: History): History {
   if (step.kind === 'wait') return { ...history, now: history.now + step.ms };
-  if (step.kind === 'wait-until-due') return { ...history, now: Math.max(history.now, wakeAt(history.state) ?? 0) };
+  if (step.kind === 'wait-until-due' || step.kind === 'turn') return { ...history, now: Math.max(history.now, wakeAt(history.state) ?? 0) };
   return step.kind === 'previous-over' ? withPreviousOver(history) : history;
 }
 
@@ -123,7 +133,7 @@ export function histories(definition: ScheduleDefinition, steps: readonly Step[]
 }
 
 export const anyPast: fc.Arbitrary<readonly History[]> = fc
-  .tuple(anyScheduleDefinition, fc.array(withDeletion, { maxLength: 60, size: 'max' }))
+  .tuple(anyScheduleDefinition, fc.array(withDeletion, { minLength: 5, maxLength: 60, size: 'max' }))
   .map(([definition, steps]) => histories(definition, steps))
   .filter(([first]) => first !== undefined && first.events.length > 0);
 /** Without pauses, changes and clashes of ids: a schedule that is left to itself, under a host as bad as it likes. */
@@ -132,7 +142,7 @@ export const undisturbedPast: fc.Arbitrary<readonly History[]> = fc
     anyScheduleDefinition,
     fc.array(
       anyStep.filter((step) => step.kind !== 'change' && !(step.kind === 'ask' && ['pause', 'give-up'].includes(step.what))),
-      { maxLength: 60, size: 'max' },
+      { minLength: 5, maxLength: 60, size: 'max' },
     ),
   )
   .map(([definition, steps]) => histories(definition, steps))

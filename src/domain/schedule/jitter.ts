@@ -1,6 +1,6 @@
 /**
  * A number from [0, 1) that depends on the schedule and the number of the occurrence alone, so that every host and every repetition
- * finds the same. 32-bit FNV-1a over the UTF-16 code units (isthe.com/chongo/tech/comp/fnv), then MurmurHash3's finalizer
+ * finds the same. 32-bit FNV-1a over the characters (isthe.com/chongo/tech/comp/fnv), then MurmurHash3's finalizer
  * (github.com/aappleby/smhasher), because FNV's last characters hardly reach the high bits and those are what a share is made of.
  */
 export function jitterShare(scheduleId: string, occurrence: number): number {
