@@ -4,7 +4,7 @@ import type { ScheduleChanges, ScheduleDefinition } from '../domain/schedule/eve
 import { firstOf } from '../domain/schedule/jitter.ts';
 import { type Following, lookupAt, lookupAtCreation, lookupFrom, type Missed, type Times } from '../domain/schedule/lookup.ts';
 import type { Recurrence } from '../domain/schedule/recurrence.ts';
-import { type Live, recurrenceOf, remaining } from '../domain/schedule/state.ts';
+import { type Live, nextNumber, recurrenceOf, remaining } from '../domain/schedule/state.ts';
 import type { Recurrences } from './ports.ts';
 
 /** The next time and the one after it, which bounds the jitter of the first. */
@@ -60,7 +60,7 @@ function newestMissed(recurrences: Recurrences, state: Live, { from, upTo }: Mis
   const [newest, before] = recurrences.last(recurrence, { after: from, upTo }, 2);
   if (newest === undefined) return from;
   const upcoming = [newest, ...recurrences.after(recurrence, newest, 1)];
-  const next = firstOf(upcoming, { scheduleId: state.id, occurrence: state.numbered + 1, jitterMs: state.definition.jitterMs });
+  const next = firstOf(upcoming, { scheduleId: state.id, occurrence: nextNumber(state), jitterMs: state.definition.jitterMs });
   return next !== null && next.fireAt <= upTo ? newest : (before ?? from);
 }
 

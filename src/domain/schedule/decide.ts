@@ -6,7 +6,7 @@ import type { ScheduleCommand, ScheduleRefusal } from './commands.ts';
 import type { ScheduleDefinition, ScheduleEvent } from './events.ts';
 import { firstOf, type NextTime } from './jitter.ts';
 import { answers, lookupAt, lookupAtCreation, lookupFrom } from './lookup.ts';
-import { type Active, childId, type Live, previousOf, remaining, type ScheduleState } from './state.ts';
+import { type Active, childId, type Live, nextNumber, previousOf, remaining, type ScheduleState } from './state.ts';
 
 type ScheduleDecision = Decision<ScheduleEvent, ScheduleRefusal>;
 type Command<Type extends ScheduleCommand['type']> = Extract<ScheduleCommand, { readonly type: Type }>;
@@ -55,11 +55,10 @@ function unconfirmedChild(state: Live, command: { readonly confirmed: string | n
     : refused({ reason: 'unconfirmed-child', taskId: unconfirmed.taskId });
 }
 
-/** The first upcoming time, if as many occurrences as `left` may still be fired before it is exhausted. */
-function nextOf(state: Live, upcoming: readonly number[], left: number, pending: number): NextTime | null {
+/** The first upcoming time, unless no occurrence is `left` for it; `occurrence` is the number it would have, on which its jitter depends. */
+function nextOf(state: Live, upcoming: readonly number[], left = remaining(state), occurrence = nextNumber(state)): NextTime | null {
   if (left <= 0) return null;
-  const { id, definition, numbered } = state;
-  return firstOf(upcoming, { scheduleId: id, occurrence: numbered + 1 + pending, jitterMs: definition.jitterMs });
+  return firstOf(upcoming, { scheduleId: state.id, occurrence, jitterMs: state.definition.jitterMs });
 }
 
 function create(state: ScheduleState, command: Command<'create'>): ScheduleDecision {
@@ -101,15 +100,14 @@ function nextAfterChange(state: Exclude<Live, { status: 'paused' }>, changed: Ch
   if (left <= 0) return null;
   // A time that is due and not yet dealt with belongs to the schedule as it was, unless its times are others now.
   if (state.status === 'active' && state.next !== null && state.next.dueAt <= now && !otherTimes) return state.next;
-  const pending = state.status === 'active' && state.buffered !== null ? 1 : 0;
-  return nextOf({ ...state, definition }, times.upcoming, left, pending);
+  return nextOf({ ...state, definition }, times.upcoming, left);
 }
 
 function resume(state: Live, { now, times }: Command<'resume'>): ScheduleDecision {
   if (state.status === 'active') return unchanged;
   if (state.status !== 'paused') return wrongStatus(state);
   if (!answers(times, lookupFrom(state, now))) return stale;
-  return happened({ type: 'ScheduleResumed', data: { next: nextOf(state, times.upcoming, remaining(state), 0) } });
+  return happened({ type: 'ScheduleResumed', data: { next: nextOf(state, times.upcoming) } });
 }
 
 /** What is due, one thing at a time: a buffered time first, then misfires, then overlap, then the time itself. */
@@ -137,15 +135,14 @@ function nothingLeft(state: Active, { times }: Command<'look'>): ScheduleDecisio
 
 function regularTime(state: Active, dueAt: number, times: NonNullable<Command<'look'>['times']>, busy: boolean): ScheduleDecision {
   const { upcoming, skipped } = times;
-  const pending = state.buffered === null ? 0 : 1;
   const skip = (why: 'misfire' | 'overlap', to: number, count: number): ScheduleDecision => {
-    const next = nextOf(state, upcoming, remaining(state), pending);
-    return happened({ type: 'OccurrencesSkipped', data: { from: dueAt, to, count, why, next } });
+    return happened({ type: 'OccurrencesSkipped', data: { from: dueAt, to, count, why, next: nextOf(state, upcoming) } });
   };
   if (skipped !== null) return skip('misfire', skipped.to, skipped.count);
-  if (!busy) return fire(state, dueAt, nextOf(state, upcoming, remaining(state) - 1, 1));
+  const next = nextOf(state, upcoming, remaining(state) - 1, nextNumber(state) + 1);
+  if (!busy) return fire(state, dueAt, next);
   if (state.definition.overlap === 'skip' || state.buffered !== null) return skip('overlap', dueAt, 1);
-  return happened({ type: 'OccurrenceBuffered', data: { dueAt, next: nextOf(state, upcoming, remaining(state) - 1, 1) } });
+  return happened({ type: 'OccurrenceBuffered', data: { dueAt, next } });
 }
 
 function fire(state: Active, dueAt: number, next?: NextTime | null): ScheduleDecision {
@@ -169,6 +166,5 @@ function giveUpChild(state: Live, { taskId, now, times }: Command<'give-up-child
   const reopened = state.status === 'active' && state.next === null && child.occurrence !== null;
   if (!reopened) return happened({ type: 'OccurrencesSkipped', data });
   if (!answers(times, lookupFrom(state, now))) return stale;
-  const pending = state.buffered === null ? 0 : 1;
-  return happened({ type: 'OccurrencesSkipped', data: { ...data, next: nextOf(state, times.upcoming, remaining(state) + 1, pending) } });
+  return happened({ type: 'OccurrencesSkipped', data: { ...data, next: nextOf(state, times.upcoming, remaining(state) + 1) } });
 }

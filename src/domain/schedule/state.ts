@@ -80,6 +80,11 @@ export function previousOf(state: Live): FiredOccurrence | null {
   return state.lastRuns.at(-1) ?? null;
 }
 
+/** The number that the next regular time will have if it fires: a buffered one comes first. */
+export function nextNumber(state: Live): number {
+  return state.numbered + (state.status === 'active' && state.buffered !== null ? 2 : 1);
+}
+
 /** How many occurrences may still be fired, a buffered one not counted. */
 export function remaining(state: Live, maxOccurrences = state.definition.maxOccurrences): number {
   if (maxOccurrences === null) return Number.POSITIVE_INFINITY;
