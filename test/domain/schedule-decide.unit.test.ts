@@ -135,6 +135,8 @@ describe('missed times', () => {
   it('run-all fires each in order, what is older than catchUpWithin is skipped', () => {
     const history = later(given({ misfire: 'run-all', overlap: 'allow', catchUpWithinMs: 20 * second }), 45 * second);
     expect(story(history)).toEqual(['skipped 2 of 10..20: misfire', 'fired 1 of 30', 'fired 2 of 40']);
+    const exactly = later(given({ misfire: 'run-all', overlap: 'allow', catchUpWithinMs: 10 * second }), 40 * second);
+    expect(story(exactly)).toEqual(['skipped 2 of 10..20: misfire', 'fired 1 of 30', 'fired 2 of 40']);
   });
 
   it('run-all catches up a thousand at most, the newest', () => {
@@ -291,6 +293,8 @@ describe('a change', () => {
     const history = after(onTime(given(), 1), 3 * second);
     const rule = { kind: 'every', intervalMs: minute } as const;
     expect(live(done(history, ask.change(history, { rule })))).toMatchObject({ numbered: 1, next: { dueAt: epoch + 73 * second } });
+    const started = after(given({ startAt: epoch - 5 * second }), 3 * second);
+    expect(live(done(started, ask.change(started, { rule })))).toMatchObject({ next: { dueAt: epoch + 63 * second } });
     const ahead = given({ startAt: epoch + hour });
     expect(live(done(ahead, ask.change(ahead, { rule })))).toMatchObject({ next: { dueAt: epoch + hour } });
   });

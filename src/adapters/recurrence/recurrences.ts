@@ -87,9 +87,7 @@ function anchored(anchorAt: number, later: Instants): Instants {
   return {
     after: (instant) => (instant < anchorAt ? anchorAt : later.after(instant)),
     upTo(instant) {
-      if (instant < anchorAt) return null;
-      const found = later.upTo(instant);
-      return found === null || found < anchorAt ? anchorAt : found;
+      return instant < anchorAt ? null : (later.upTo(instant) ?? anchorAt);
     },
     count(after, upTo) {
       if (upTo < anchorAt) return 0;

@@ -93,7 +93,6 @@ function periodsOf(format: Intl.DateTimeFormat, chunk: number): readonly Period[
     const later = offsetAt(format, probe);
     if (later === offsetMs) continue;
     const change = firstSecondWith(format, later, probe - probeMs, probe);
-    if (change === end) break;
     periods.push({ from, until: change, offsetMs });
     from = change;
     offsetMs = later;

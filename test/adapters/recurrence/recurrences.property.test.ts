@@ -16,6 +16,7 @@ const anyRule: fc.Arbitrary<RecurrenceRule> = fc.oneof(
       '0 0 31 * *',
       '30 1 13 * FRI',
       '0 12 L * *',
+      '0 6 * 2,11 *',
       '0 12 * * MON#1',
     )
     .map((expression): RecurrenceRule => ({ kind: 'cron', expression })),

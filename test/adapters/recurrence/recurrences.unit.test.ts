@@ -126,6 +126,11 @@ describe('cron expressions', () => {
     expect(recurrences.after(cron('15 30 9 * * *'), at('2026-01-01T00:00Z'), 1)).toEqual([at('2026-01-01T09:30:15Z')]);
   });
 
+  it('run every day of the months that they name', () => {
+    expect(times(cron('0 6 * 2,MAR *'), '2026-01-01T00:00Z', 1)).toEqual(['2026-02-01T06:00Z']);
+    expect(times(cron('0 6 * 2,MAR *'), '2026-03-30T12:00Z', 2)).toEqual(['2026-03-31T06:00Z', '2027-02-01T06:00Z']);
+  });
+
   it('take day of month and day of week as alternatives', () => {
     expect(times(cron('0 0 13 * FRI'), '2026-02-01T00:00Z', 4)).toEqual([
       '2026-02-06T00:00Z',

@@ -4,6 +4,8 @@ import { recurrences } from '../../../src/adapters/recurrence/recurrences.ts';
 import { type Around, allClockChanges, around, type ClockChange } from './clock-oracle.ts';
 import { type Case, type CronShape, calendarCase, cronCase } from './clock-rules.ts';
 
+const minute = 60_000;
+const hour = 60 * minute;
 const changes = allClockChanges();
 const windows = new Map<ClockChange, Around>();
 const windowOf = (change: ClockChange): Around => {
@@ -54,6 +56,15 @@ function expectRuns({ recurrence, expected }: Case, window: Around): void {
   expect(found, say).toEqual(expected);
   expect(recurrences.last(recurrence, span, expected.length + 1).toReversed(), say).toEqual(expected);
   expect(recurrences.count(recurrence, span), say).toBe(expected.length);
+  // Asked from the midst of it too: in a repetition and right after a gap the clock alone does not tell what has had its turn.
+  const change = (window.from + window.until) / 2;
+  for (let from = change - 3 * hour; from < change + 3 * hour; from += 17 * minute) {
+    const before = expected.filter((time) => time <= from);
+    const next = expected[before.length];
+    if (next !== undefined) expect(recurrences.after(recurrence, from, 1), `${say} after ${from}`).toEqual([next]);
+    expect(recurrences.last(recurrence, { ...span, upTo: from }, 1), `${say} up to ${from}`).toEqual(before.slice(-1));
+    expect(recurrences.count(recurrence, { ...span, upTo: from }), `${say} up to ${from}`).toBe(before.length);
+  }
 }
 
 function overChanges(rules: (window: Around, change: ClockChange) => fc.Arbitrary<Case>, numRuns = 60): void {
@@ -84,6 +95,15 @@ describe('around the clock changes of 2026 to 2036', () => {
 
   it('steps and wildcards follow real time: all that the clock shows, and nothing that it does not', () => {
     overChanges((window, change) => cron(realHours).map((shape) => cronCase(change, window, shape)));
+  });
+
+  it('no change is overlooked where clocks change for a month only, as in Morocco, or by half an hour', () => {
+    const zones = ['Africa/Casablanca', 'Australia/Lord_Howe'];
+    for (const change of changes.filter(({ zone }) => zones.includes(zone))) {
+      const shape = { minutes: [0, 30], minuteText: '0,30', hours: upTo(24), dates: [], weekdays: [] };
+      expectRuns(cronCase(change, windowOf(change), { ...shape, hourText: '0-23' }), windowOf(change));
+      expectRuns(cronCase(change, windowOf(change), { ...shape, hourText: '*' }), windowOf(change));
+    }
   });
 
   it('daily, weekly and monthly keep their local time and their anchor', () => {
