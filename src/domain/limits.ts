@@ -54,6 +54,21 @@ export const limits = {
   /** Kept and shown, not yet acted upon: any number that every client can hold. */
   priorityMagnitude: 2_147_483_647,
 
+  /** The longest id of a child, ".100.check.101" behind its parent's, is then still one of a task. */
+  orchestrationIdLength: 180,
+  stepNameLength: 200,
+  /** As many as the source systems' users asked for, each with a check, stay a stream that is short to fold. */
+  stepsPerOrchestration: 100,
+  checkRetries: 100,
+  /** As kept, with its bodies: fits a DynamoDB item (400 KB), like any other body. */
+  definitionBytes: 256 * KiB,
+  /** Each change is an event with a definition beside it. */
+  changesPerOrchestration: 1_000,
+  /** Characters. The child keeps its whole error; its parent's event stays near the 1 KB write unit. */
+  childErrorLength: 500,
+  /** `dispatch` tells a parent of its child at once; this look makes the child if it is missing and hears of an end that was lost. */
+  childHealMs: minute,
+
   /** Shorter deadlines measure the network rather than the target. */
   attemptTimeoutMinMs: 100,
   /** A Lambda lives 15 minutes; the rest is for recording the outcome. */
