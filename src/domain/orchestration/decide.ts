@@ -99,7 +99,7 @@ function advance(state: Live, command: Command<'advance'>): OrchestrationDecisio
       return happened({ type: 'CheckStarted', data: { step, n, taskId: checkTaskId(state.id, step, n) } });
     }
     case 'fallback-due':
-      return startFallback(state, position, now);
+      return startFallback(state, position.step);
     case 'step': {
       const outcome = outcomeOf(position.taskId, child);
       if (outcome === null) return unfinished(position.taskId);
@@ -145,8 +145,8 @@ function startStep(state: Live, { step, dueAt }: Due, now: number): Orchestratio
   return happened({ type: 'StepStarted', data: { step, taskId: stepTaskId(state.id, step) } });
 }
 
-function startFallback(state: Running, { step, dueAt }: Due, now: number): OrchestrationDecision {
-  if (now < dueAt) return refused({ reason: 'not-due', dueAt });
+/** Due as soon as the budget is spent. */
+function startFallback(state: Running, step: number): OrchestrationDecision {
   const outcome = truncatedBefore(state, step, state.plan.steps[step - 1]?.fallback?.bodyFrom ?? null);
   if (outcome !== null) return happened({ type: 'FallbackFinished', data: { step, outcome } });
   return happened({ type: 'FallbackStarted', data: { step, taskId: fallbackTaskId(state.id, step) } });

@@ -136,6 +136,12 @@ describe('the child as a task', () => {
     expect(sent.definition.action).toMatchObject({
       headers: [...httpAction.headers, { name: 'content-type', value: 'application/json; charset=utf-8' }],
     });
+    const typed = { ...httpAction, headers: [{ name: 'Content-Type', value: 'text/csv' }] };
+    const ofTyped = { ...definition, steps: definition.steps.map((each) => ({ ...each, task: { ...each.task, action: typed } })) };
+    expect(taskOf(child, ofTyped, { bytes: 3, contentType: 'text/plain' }).definition.action).toMatchObject({
+      headers: [{ name: 'content-type', value: 'text/plain' }],
+      body: { kind: 'binary', bytes: 3 },
+    });
     const untyped = taskOf(child, definition, { bytes: 3, contentType: null }).definition.action;
     expect(untyped).toMatchObject({ headers: httpAction.headers, body: { kind: 'binary', bytes: 3 } });
     expect(taskOf(child, definition, { bytes: 0, contentType: 'text/plain' }).definition.action).toMatchObject({ body: null });

@@ -47,11 +47,16 @@ abstract class Act implements fc.Command<Model, Real> {
 
 /** A wake arrives: the first, a duplicate, or one that is long out of date by the time it is handled. */
 class Wake extends Act {
+  readonly makes: boolean;
+  constructor(makes: boolean) {
+    super();
+    this.makes = makes;
+  }
   act({ world, looks }: Real): void {
-    looks.push(world.newLook());
+    looks.push(world.newLook(this.makes));
   }
   toString(): string {
-    return 'wake';
+    return this.makes ? 'wake' : 'wake that can make nothing';
   }
 }
 
@@ -141,7 +146,7 @@ class Change extends Act {
 const choice = fc.nat(99);
 const anyActs = fc.commands(
   [
-    fc.constant(new Wake()),
+    fc.constantFrom(true, true, false).map((makes) => new Wake(makes)),
     ...Array.from({ length: 4 }, () => choice.map((number) => new Proceed(number))),
     ...Array.from({ length: 2 }, () => choice.map((number) => new Task(number))),
     choice.map((number) => new Crash(number)),
@@ -174,6 +179,8 @@ function holdsAtRest(model: Model, { world }: Real, script: Script): void {
   const tells = world.definition.callback?.on.includes(state.status) ?? false;
   expect(state.callback.status === 'none').toBe(!tells);
   expect(world.children.has('order-42.callback')).toBe(tells);
+  const isCalled = tells && ['succeeded', 'truncated', 'failed'].includes(script('order-42.callback')?.as ?? '');
+  expect(world.calls.includes('order-42.callback')).toBe(isCalled);
 }
 
 function run(real: Real, script: Script, acts: Iterable<fc.Command<Model, Real>>): void {

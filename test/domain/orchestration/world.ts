@@ -19,10 +19,17 @@ import type { Script } from './oracle.ts';
 
 type Phase = 'read' | 'make' | 'see' | 'decide';
 /** One handling of a wake, of which each phase may come much later than the one before, or never. */
-export type Look = { phase: Phase; state: OrchestrationState; child: Child | null; seen: ChildSeen | null };
+export type Look = {
+  /** Whether what should be made is made, or the making of it fails. */
+  readonly makes: boolean;
+  phase: Phase;
+  state: OrchestrationState;
+  child: Child | null;
+  seen: ChildSeen | null;
+};
 
 /**
- * Everything around one orchestration: its stream, appended to only at the version that was read; the streams of its tasks, real
+ * Everything around one orchestration: its stream; the streams of its tasks, real
  * ones; and hosts that look at it the way a wake handler does. A script says how each task ends, once it gets that far.
  */
 export class World {
@@ -70,8 +77,8 @@ export class World {
     return decision.outcome;
   }
 
-  newLook(): Look {
-    return { phase: 'read', state: this.state, child: null, seen: null };
+  newLook(makes = true): Look {
+    return { makes, phase: 'read', state: this.state, child: null, seen: null };
   }
 
   /** The next phase of a look; false when the look is over. */
@@ -83,7 +90,7 @@ export class World {
         look.phase = 'make';
         return true;
       case 'make':
-        if (look.child !== null) this.make(look.child);
+        if (look.child !== null && look.makes) this.make(look.child);
         look.phase = 'see';
         return true;
       case 'see':
@@ -91,13 +98,11 @@ export class World {
         look.phase = 'decide';
         return true;
       case 'decide': {
-        const { version } = look.state;
-        const decision = decide(look.state, { type: 'advance', now: this.now, version, child: look.seen });
+        // Decided against the newest state, as whoever lost a race does, with what was seen of an older one.
+        const decision = decide(this.state, { type: 'advance', now: this.now, version: look.state.version, child: look.seen });
         look.phase = 'read';
-        if (decision.outcome !== 'event') return false;
-        // Somebody was faster: what was decided is dropped, and the look begins again.
-        if (this.state.version === version) this.history = append(this.history, decision.event);
-        return true;
+        if (decision.outcome === 'event') this.history = append(this.history, decision.event);
+        return decision.outcome === 'event' || (decision.outcome === 'refused' && decision.refusal.reason === 'stale');
       }
       default:
         return look.phase satisfies never;
