@@ -122,8 +122,6 @@ export const limits = {
   /** What a read shows of the past, and of the future: enough to see a pattern, few enough to be kept in every state. */
   lastRuns: 10,
   nextRuns: 10,
-  /** The look that follows a fire names and makes the child at once; this one only heals a lost one. */
-  childHealMs: minute,
 
   /** A loader folds at most this many events on top of a stored state. */
   snapshotEvery: 32,
