@@ -38,7 +38,7 @@ const callback = z.object({ ...outgoing, on: z.array(z.enum(['succeeded', 'faile
 const labels = z.record(z.string(), z.string());
 const origin = z.union([
   z.object({ scheduleId: z.string(), occurrence: z.number().int() }),
-  z.object({ orchestrationId: z.string(), step: z.number().int(), role: z.enum(['task', 'check', 'fallback']) }),
+  z.object({ orchestrationId: z.string(), step: z.number().int(), role: z.enum(['task', 'check', 'fallback', 'callback']) }),
 ]);
 const result = z.object({
   status: z.number().int(),

@@ -1,3 +1,4 @@
+import type { Recurrence, RecurrenceProblem } from '../domain/schedule/recurrence.ts';
 import type { Facts, TaskState, TaskStatus } from '../domain/task/state.ts';
 
 /** Wall clock in epoch milliseconds; the monotonic clock, of which only differences mean something, in milliseconds too. */
@@ -161,6 +162,23 @@ export type Tokens = {
 };
 /** SHA-256 in base64url. */
 export type Digest = { sha256(bytes: Uint8Array | string): string };
+
+/** A span of time in epoch milliseconds: after `after`, up to and including `upTo`. */
+export type Span = { readonly after: number; readonly upTo: number };
+/**
+ * The times of recurrences, none before the anchor or after the end. Every question costs a few steps for each day between its
+ * bounds at most, however many times lie there. Only `problems` may be asked about what was not checked by it.
+ */
+export type Recurrences = {
+  /** What keeps a recurrence from being used, that it can never give a time included; empty for a good one. */
+  problems(recurrence: Recurrence): readonly RecurrenceProblem[];
+  /** The first times after a moment, earliest first, at most `limit`; fewer if no more follow. */
+  after(recurrence: Recurrence, after: number, limit: number): readonly number[];
+  /** The last times of a span, newest first, at most `limit`. */
+  last(recurrence: Recurrence, span: Span, limit: number): readonly number[];
+  /** How many times lie in a span, exactly. */
+  count(recurrence: Recurrence, span: Span): number;
+};
 
 export type LogFields = Readonly<Record<string, unknown>>;
 export type Logger = {

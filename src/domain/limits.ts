@@ -54,6 +54,21 @@ export const limits = {
   /** Kept and shown, not yet acted upon: any number that every client can hold. */
   priorityMagnitude: 2_147_483_647,
 
+  /** The longest id of a child, ".100.check.101" behind its parent's, is then still one of a task. */
+  orchestrationIdLength: 180,
+  stepNameLength: 200,
+  /** As many as the source systems' users asked for, each with a check, stay a stream that is short to fold. */
+  stepsPerOrchestration: 100,
+  checkRetries: 100,
+  /** As kept, with its bodies: fits a DynamoDB item (400 KB), like any other body. */
+  definitionBytes: 256 * KiB,
+  /** Each change is an event with a definition beside it. */
+  changesPerOrchestration: 1_000,
+  /** Characters. The child keeps its whole error; its parent's event stays near the 1 KB write unit. */
+  childErrorLength: 500,
+  /** `dispatch` tells a parent of its child at once; this look makes the child if it is missing and hears of an end that was lost. */
+  childHealMs: minute,
+
   /** Shorter deadlines measure the network rather than the target. */
   attemptTimeoutMinMs: 100,
   /** A Lambda lives 15 minutes; the rest is for recording the outcome. */
@@ -86,6 +101,27 @@ export const limits = {
   callbackHealMs: minute,
   /** Above it an attempt needs the lane whose workers may wait that long. */
   shortLaneTimeoutMs: 30 * second,
+
+  /** Leaves room in a task's id for what tells the children apart: a step, a number, a trigger. */
+  parentIdLength: 180,
+  /** A cron expression that lists every minute and second by number still fits. */
+  cronLength: 512,
+  /** Below it a task would take longer to record than to wait for the next. */
+  scheduleIntervalMinMs: second,
+  scheduleIntervalMaxMs: 3_653 * day,
+  /** As wide as the widest window of a peer (EventBridge Scheduler: 1,440 minutes). */
+  scheduleJitterMaxMs: day,
+  maxOccurrencesMax: 1_000_000_000,
+  catchUpWithinMaxMs: 3_653 * day,
+  /** Later than that means that nothing could run; below it occurrences are a little late, one by one. */
+  misfireAfterMs: 5 * second,
+  /** Each one made up for is a task: more at once would be a storm upon its target. */
+  catchUpOccurrences: 1_000,
+  /** Each change is an event; a schedule lives for years, so the bound is only against a loop. */
+  changesPerSchedule: 10_000,
+  /** What a read shows of the past, and of the future: enough to see a pattern, few enough to be kept in every state. */
+  lastRuns: 10,
+  nextRuns: 10,
 
   /** A loader folds at most this many events on top of a stored state. */
   snapshotEvery: 32,

@@ -166,6 +166,13 @@ export const purity: readonly Purity[] = [
     packages: ['undici'],
     because: 'every outgoing call passes the egress guard',
   },
+  {
+    where: /^src\//,
+    except: /^src\/adapters\/recurrence\//,
+    globals: ['Intl'],
+    packages: ['croner'],
+    because: 'what a clock shows is decided in one place: two readings of a clock change would run a schedule twice, or never',
+  },
   { where: /^src\//, except: /^src\/adapters\/aws\//, globals: [], packages: ['@aws-sdk/*'], because: 'one folder knows AWS' },
   {
     where: /^src\//,

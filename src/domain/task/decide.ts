@@ -1,6 +1,7 @@
 import { type Decision, happened, refused, unchanged } from '../decision.ts';
 import { limits } from '../limits.ts';
 import { callbackDelayMs, retryDelayMs } from '../retry-policy.ts';
+import { sameValue } from '../same-value.ts';
 import type { TaskCommand, TaskRefusal } from './commands.ts';
 import type { TaskChanges, TaskError, TaskEvent, TaskResult } from './events.ts';
 import { endedOf, isFinished, type Live, type Running, type Scheduled, type TaskState, type Waiting } from './state.ts';
@@ -94,16 +95,6 @@ function reschedule(state: Live, command: Command<'reschedule'>): TaskDecision {
 function changesSomething(state: Scheduled, changes: TaskChanges): boolean {
   const current: Record<string, unknown> = state.definition;
   return Object.entries(changes).some(([name, value]) => !sameValue(current[name], value));
-}
-
-/** Structural equality of JSON-safe values, key order aside. */
-function sameValue(left: unknown, right: unknown): boolean {
-  if (left === right) return true;
-  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false;
-  const [leftEntries, rightEntries] = [Object.entries(left), Object.entries(right)];
-  if (leftEntries.length !== rightEntries.length || Array.isArray(left) !== Array.isArray(right)) return false;
-  const byName = new Map(rightEntries);
-  return leftEntries.every(([name, value]) => byName.has(name) && sameValue(value, byName.get(name)));
 }
 
 function runNow(state: Live, command: Command<'run-now'>): TaskDecision {

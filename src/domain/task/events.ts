@@ -42,7 +42,8 @@ export type CallbackSpec = {
 
 export type Origin =
   | { readonly scheduleId: string; readonly occurrence: number }
-  | { readonly orchestrationId: string; readonly step: number; readonly role: 'task' | 'check' | 'fallback' };
+  /** `step` counts from 1; the callback belongs to none and has 0. */
+  | { readonly orchestrationId: string; readonly step: number; readonly role: 'task' | 'check' | 'fallback' | 'callback' };
 
 export type ErrorKind =
   | 'http'

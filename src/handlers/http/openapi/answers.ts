@@ -43,7 +43,7 @@ const retry = z.union([
 
 const origin = z.union([
   z.strictObject({ scheduleId: z.string(), occurrence: z.int() }),
-  z.strictObject({ orchestrationId: z.string(), step: z.int(), role: z.enum(['task', 'check', 'fallback']) }),
+  z.strictObject({ orchestrationId: z.string(), step: z.int(), role: z.enum(['task', 'check', 'fallback', 'callback']) }),
 ]);
 
 /** A task as every route shows it. */
