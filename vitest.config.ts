@@ -1,6 +1,10 @@
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { serverOnlyFiles } from './test/e2e/harness/host-differences.ts';
 
+/** What the functions asked of AWS during the end-to-end tests, as `{function, action, resource}` in JSON Lines: what their roles must allow. */
+const awsCallsFile = '.check/aws-calls.jsonl';
 /** The ending of a file's name says which project runs it. */
 const endingIn = (kind: string): string[] => [`test/**/*.${kind}.test.ts`];
 const architecture = 'test/architecture/**';
@@ -9,6 +13,21 @@ const architecture = 'test/architecture/**';
 const inThreads = (name: string, include: string[], exclude: string[] = []): TestProjectInlineConfiguration => ({
   extends: true,
   test: { name, include, exclude, pool: 'threads' },
+});
+
+/** Each file starts hosts of its own beside the worker; more than two at once measure the machine, not Errand. */
+const e2e = { pool: 'forks', maxWorkers: 2, testTimeout: 60_000, hookTimeout: 60_000 } as const;
+/** Files in memory: DynamoDB Local waits for the disk at each single write, which made 60 a second of them where it was measured. */
+const inMemory = '/dev/shm';
+const onAws = (name: string, host: string, environment: Record<string, string> = {}): TestProjectInlineConfiguration => ({
+  extends: true,
+  test: {
+    ...e2e,
+    name,
+    include: ['test/e2e/*.e2e.test.ts'],
+    exclude: [...serverOnlyFiles],
+    env: { ...environment, ERRAND_E2E_HOST: host, ERRAND_E2E_RECORD: awsCallsFile },
+  },
 });
 
 export default defineConfig({
@@ -26,11 +45,10 @@ export default defineConfig({
       inThreads('sim', endingIn('sim')),
       // Adapters open files, sockets and locks; a process of their own makes sure that they let go of them.
       { extends: true, test: { name: 'contract', include: endingIn('contract'), pool: 'forks' } },
-      // Each file starts servers of its own beside the worker; more than two at once measure the machine, not Errand.
-      {
-        extends: true,
-        test: { name: 'e2e', include: endingIn('e2e'), pool: 'forks', maxWorkers: 2, testTimeout: 60_000, hookTimeout: 60_000 },
-      },
+      { extends: true, test: { ...e2e, name: 'e2e', include: endingIn('e2e') } },
+      // The same files against the AWS host, but for what host-differences.ts lists; once on each engine.
+      onAws('e2e-aws', 'aws-dynoxide'),
+      onAws('e2e-aws-local', 'aws-dynamodb-local', existsSync(inMemory) ? { TMPDIR: inMemory } : {}),
       {
         extends: true,
         test: { name: 'extended', include: endingIn('extended'), pool: 'forks', maxWorkers: 2, testTimeout: 900_000, hookTimeout: 60_000 },

@@ -17,8 +17,17 @@ type Stage = { readonly name: string; readonly limitMs: number } & (
 
 const minuteMs = 60_000;
 const outDir = '.check';
+/** Appended to by the hosts that the end-to-end tests on AWS start (vitest.config.ts). */
+const awsCallsFile = `${outDir}/aws-calls.jsonl`;
 /** What `npm test` may take on two slow cores; longer tests belong to the extended ones. */
 const aimMs = 4 * minuteMs;
+
+/** What the functions asked of AWS during the stage before, against their roles. */
+const privilegesOfCalls: Stage = {
+  name: 'privileges of the functions',
+  limitMs: minuteMs,
+  tool: ['node', 'test/privileges/check-recorded-calls.ts', awsCallsFile],
+};
 
 const plans: Readonly<Record<string, readonly Stage[]>> = {
   test: [
@@ -33,8 +42,20 @@ const plans: Readonly<Record<string, readonly Stage[]>> = {
       none: 'there are no such tests yet',
     },
     { name: 'e2e', limitMs: 4 * minuteMs, projects: ['e2e'], none: 'there are no end-to-end tests yet' },
+    // The same tests once more, on the AWS host (test/e2e/harness/host-differences.ts says which are not).
+    { name: 'e2e on AWS', limitMs: 5 * minuteMs, projects: ['e2e-aws'], none: 'there are no end-to-end tests yet' },
+    privilegesOfCalls,
   ],
-  extended: [{ name: 'extended', limitMs: 60 * minuteMs, projects: ['extended'], none: 'there are no extended tests yet' }],
+  extended: [
+    {
+      name: 'e2e on AWS, with DynamoDB Local',
+      limitMs: 10 * minuteMs,
+      projects: ['e2e-aws-local'],
+      none: 'there are no end-to-end tests yet',
+    },
+    privilegesOfCalls,
+    { name: 'extended', limitMs: 60 * minuteMs, projects: ['extended'], none: 'there are no extended tests yet' },
+  ],
 };
 
 let current: ChildProcess | undefined;
@@ -122,6 +143,7 @@ async function check(planName: string, plan: readonly Stage[]): Promise<boolean>
   mkdirSync(outDir, { recursive: true });
   const countsFile = `${outDir}/${planName}.counts`;
   rmSync(countsFile, { force: true });
+  rmSync(awsCallsFile, { force: true });
   process.env['ERRAND_SEED'] ||= String(Math.floor(Math.random() * 2 ** 31));
   console.log(
     `Node ${process.version}; seed of the properties ${process.env['ERRAND_SEED']} (ERRAND_SEED=... draws the same values again)`,

@@ -6,7 +6,7 @@ import { codeOnly } from './source-scan.ts';
 
 const kinds = ['unit', 'property', 'contract', 'sim', 'e2e', 'extended'];
 /** Folders of test/ whose tests belong to no single folder of src. */
-const ofTheWhole = ['architecture', 'contract', 'simulation', 'e2e', 'aws-host', 'template'];
+const ofTheWhole = ['architecture', 'contract', 'simulation', 'e2e', 'aws-host', 'template', 'privileges', 'aws-faults'];
 
 const isTest = (path: string): boolean => /\.(?:test|spec)\.\w+$/.test(path);
 const hasKind = (path: string): boolean => new RegExp(`/[a-z0-9-]+\\.(?:${kinds.join('|')})\\.test\\.ts$`).test(path);

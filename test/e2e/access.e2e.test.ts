@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApiAnswer, type Client, createClient } from './harness/client.ts';
 import { type Environment, type Errand, startErrand, temporaryFolder } from './harness/errand.ts';
+import { hostName } from './harness/host.ts';
 import { exchangeRaw, type RawAnswer } from './harness/raw-socket.ts';
 import { startTarget, type Target } from './harness/target.ts';
 
@@ -83,7 +84,7 @@ describe('with API keys', () => {
   });
 
   test('health is open, and a wrong key does not close it', async () => {
-    expect((await client.get('/health')).body).toMatchObject({ status: 'ok', host: 'server' });
+    expect((await client.get('/health')).body).toMatchObject({ status: 'ok', host: hostName });
     expect((await client.get('/health', bearer('wrong'))).status).toBe(200);
   });
 

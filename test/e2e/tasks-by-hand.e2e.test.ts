@@ -49,7 +49,8 @@ async function expectGone(id: string): Promise<void> {
 
 describe('a deletion', () => {
   test('removes a pending task from every read, and it is never called', async () => {
-    const body = call('pending', { delay: '1s', labels: { set: 'deleted' } });
+    // Long enough to show in the list before: on AWS that takes a second or two.
+    const body = call('pending', { delay: '4s', labels: { set: 'deleted' } });
     const created = await client.post('/tasks', body);
     await until('the task in the list', async () => (await client.get('/tasks?label.set=deleted')).body.tasks[0]);
     const deleted = await client.delete('/tasks/pending');

@@ -37,7 +37,7 @@ async function retriedTask(id: string): Promise<Map<number, ApiAnswer['body']>> 
     void answers.set(version, await client.taskWhen(id, `version ${version}`, (task) => task.version === version));
 
   const request = { url: `${target.url}/${id}`, body: { text: 'x'.repeat(20_000) } };
-  await client.post('/tasks', { id, request, delay: '1s', retry: { delays: ['800ms'] }, labels: { a: '1' } });
+  await client.post('/tasks', { id, request, delay: '3s', retry: { delays: ['800ms'] }, labels: { a: '1' } });
   await look(1);
   await client.patch(`/tasks/${id}`, { labels: { a: '2' }, request: { ...request, body: { text: 'y'.repeat(20_000) } } });
   await look(2);

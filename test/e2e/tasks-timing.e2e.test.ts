@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Client, createClient } from './harness/client.ts';
 import { type Errand, startErrand } from './harness/errand.ts';
+import { halfWithinMs } from './harness/host.ts';
 import { startTarget, type Target } from './harness/target.ts';
 import { until } from './harness/until.ts';
 
@@ -44,7 +45,7 @@ describe.concurrent('a task', () => {
     await annotate(described(late));
     expect(late[0]).toBeGreaterThanOrEqual(0);
     // Generous: what is measured here is the machine. That the median is not off by seconds is the product's.
-    expect(late[25]).toBeLessThan(2_000);
+    expect(late[25]).toBeLessThan(halfWithinMs);
     for (const { id, runAt } of tasks) {
       const { body } = await client.get(client.path(id, '/events'));
       expect(Date.parse(body.events[1].occurredAt)).toBeGreaterThanOrEqual(Date.parse(runAt));
@@ -96,7 +97,8 @@ describe('startBefore', () => {
   beforeAll(async () => {
     own = await startErrand();
     on = createClient(own.url);
-    const runAt = Date.now() + 700;
+    // More than a second ahead: a wake that is nearer is waited for in place on AWS, also while the host stops.
+    const runAt = Date.now() + 1_900;
     const tasks = [
       call('tiny', { runAt, startBefore: '1ms' }),
       call('zero', { runAt, startBefore: 0 }),

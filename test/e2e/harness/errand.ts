@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll } from 'vitest';
+import { hostArguments, hostScript } from './host.ts';
 
 /** A real Errand process under test. */
 export type Errand = {
@@ -52,11 +53,11 @@ afterAll(async () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** Spawns the server as `npm start` does and waits for its ready line. Throws with what it wrote if it ends before. */
+/** Spawns the host as its npm script does and waits for its ready line. Throws with what it wrote if it ends before. */
 export async function startErrand(options: ErrandOptions = {}): Promise<Errand> {
   const dataDir = options.dataDir ?? temporaryFolder();
   const environment = { ERRAND_LOG_LEVEL: 'warn', ...options.environment, PORT: String(options.port ?? 0), ERRAND_DATA_DIR: dataDir };
-  const child = spawn(process.execPath, ['src/server/main.ts'], {
+  const child = spawn(process.execPath, [hostScript, ...hostArguments], {
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
