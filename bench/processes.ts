@@ -27,9 +27,10 @@ export async function startProcess(
   script: string,
   environment: Readonly<Record<string, string>> = {},
   nodeOptions: readonly string[] = [],
+  scriptArguments: readonly string[] = [],
 ): Promise<Running> {
   const beganAt = performance.now();
-  const child = spawn(process.execPath, [...nodeOptions, script], {
+  const child = spawn(process.execPath, [...nodeOptions, script, ...scriptArguments], {
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
