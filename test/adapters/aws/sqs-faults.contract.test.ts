@@ -74,11 +74,11 @@ describe('queues on SQS, when something goes wrong below the SDK', () => {
     expect(service.asked).toHaveLength(4 + 2 * (tries - 1));
   });
 
-  test('a message that is at fault itself is given back at once, and not tried again', async () => {
+  test('a message that is at fault itself is given back at once as refused, and not tried again', async () => {
     faultOf = () => ({ refused: [1], code: 'InvalidMessageContents', senderFault: true });
     const given = wakes(3);
 
-    expect(await queue.send(given)).toEqual([given[1]]);
+    expect(await queue.send(given)).toEqual([{ ...given[1], refused: true }]);
 
     expect(service.asked).toHaveLength(1);
     expect(await streamsIn('short')).toEqual(['task#short-0', 'task#short-2']);
