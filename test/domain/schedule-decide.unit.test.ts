@@ -196,6 +196,14 @@ describe('overlap', () => {
     expect(story(settle(withPreviousOver(held))).slice(-2)).toEqual(['fired 2 of 20', 'ScheduleFinished']);
   });
 
+  it('a buffered time is dropped by a change that leaves no occurrence for it', () => {
+    const held = later(later(given({ overlap: 'buffer-one', maxOccurrences: 2 }), 10 * second), 10 * second);
+    const confirmed = done(held, ask.confirm(held));
+    const changed = done(confirmed, ask.change(confirmed, { maxOccurrences: 1 }));
+    expect(live(changed)).toMatchObject({ next: null, buffered: null });
+    expect(story(settle(withPreviousOver(changed))).slice(-2)).toEqual(['ScheduleChanged', 'ScheduleFinished']);
+  });
+
   it('asks for the end of the very occurrence that is the last', () => {
     const due = after(later(given(), 10 * second), 10 * second);
     const another = { taskId: 'another', finished: true };

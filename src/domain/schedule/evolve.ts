@@ -126,7 +126,11 @@ function changed(state: Live, event: Of<'ScheduleChanged'>): Live {
     return { ...existing(state, event), ...shared, status: 'active', next, buffered: null };
   }
   const same = { ...state, ...stamp(event), ...shared };
-  return same.status === 'active' && next !== undefined ? { ...same, next } : same;
+  if (same.status !== 'active') return same;
+  // A lower limit may leave no occurrence for the time that waits.
+  const { maxOccurrences } = same.definition;
+  const buffered = maxOccurrences !== null && same.occurrences >= maxOccurrences ? null : same.buffered;
+  return { ...same, buffered, ...(next === undefined ? {} : { next }) };
 }
 
 /** A regular time counts as dealt with from now on; the newest one bounds what can still fire. */
