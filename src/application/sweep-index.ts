@@ -4,8 +4,10 @@ import { endOf } from './sweep.ts';
 
 /** How far earlier sweeps came, in epoch milliseconds. Kept durably, so that a sweep that was missed or cut off is made up for. */
 export type SweepMarks = {
-  /** Everything due up to here was loaded. */
+  /** Everything due before this was loaded. */
   readonly loadedUntil: number;
+  /** Of what is due at that very time: the last stream that was loaded, in the order of streams; null if all of them were. */
+  readonly loadedPast: string | null;
   /** The time of the last sweep that healed. */
   readonly healedAt: number;
 };
@@ -49,24 +51,25 @@ export async function sweepIndex(
 ): Promise<SweepReport> {
   // The first sweep of an index loads all that is overdue in it.
   const known = await ports.marks.read();
-  const marks = known ?? { loadedUntil: 0, healedAt: now };
+  const marks = known ?? { loadedUntil: 0, loadedPast: null, healedAt: now };
   const report: Progress = { loaded: 0, healed: 0, explained: 0, finished: true };
   const loadedUntil = await load(ports, marks, now, goOn, report);
   // A sweep that cannot even load what is near has no time for what is lost; its turn comes again 2, 4, 8 minutes after.
   if (!report.finished) return report;
   if (known !== null) await heal(ports, marks.healedAt, now, goOn, report);
-  await ports.marks.write({ loadedUntil, healedAt: now });
+  await ports.marks.write({ loadedUntil, loadedPast: null, healedAt: now });
   return report;
 }
 
 /** After the clock was set back the last strip ends too late: what was written since then may lie before its end. */
-function startOf({ loadedUntil }: SweepMarks, until: number): number {
-  return Math.min(loadedUntil, until - minuteMs);
+function startOf({ loadedUntil, loadedPast }: SweepMarks, until: number): Wake {
+  if (loadedUntil > until - minuteMs) return endOf(until - minuteMs);
+  return loadedPast === null ? endOf(loadedUntil) : { ...endOf(loadedUntil), stream: loadedPast };
 }
 
 async function load(ports: SweepIndexPorts, marks: SweepMarks, now: number, goOn: () => boolean, report: Progress): Promise<number> {
   const until = now + limits.sweepHorizonMs;
-  let cursor: Wake | undefined = endOf(startOf(marks, until));
+  let cursor: Wake | undefined = startOf(marks, until);
   do {
     const rows: readonly Wake[] = await ports.due({ until, limit: page, after: cursor });
     const unsent = await ports.wakes.send(rows);
@@ -77,8 +80,7 @@ async function load(ports: SweepIndexPorts, marks: SweepMarks, now: number, goOn
     if (!report.finished) break;
     cursor = rows.length < page ? undefined : rows.at(-1);
     if (cursor === undefined) break;
-    // Rows of the cursor's own time may still be to come.
-    await ports.marks.write({ ...marks, loadedUntil: cursor.dueAt - 1 });
+    await ports.marks.write({ ...marks, loadedUntil: cursor.dueAt, loadedPast: cursor.stream });
     report.finished = goOn();
   } while (report.finished);
   return until;
@@ -86,7 +88,11 @@ async function load(ports: SweepIndexPorts, marks: SweepMarks, now: number, goOn
 
 async function heal(ports: SweepIndexPorts, healedAt: number, now: number, goOn: () => boolean, report: Progress): Promise<void> {
   const from = Math.min(healedAt, now - minuteMs);
-  const strips = healAfterMs.map((overdue) => ({ after: from - overdue, until: now - overdue }));
+  // After a pause the strips are long. None reaches into the next one, as one look at a row is enough.
+  const strips = healAfterMs.map((overdue, index) => {
+    const next = healAfterMs[index + 1] ?? Number.POSITIVE_INFINITY;
+    return { after: Math.max(from - overdue, now - next), until: now - overdue };
+  });
   if (Math.floor(from / hourMs) < Math.floor(now / hourMs)) strips.push({ after: 0, until: now - longOverdueMs });
   const backlog = await ports.backlog();
   for (const { after, until } of strips) {
@@ -100,6 +106,9 @@ async function heal(ports: SweepIndexPorts, healedAt: number, now: number, goOn:
         report.healed += rows.length - unsent.length;
       }
       cursor = rows.length < page ? undefined : rows.at(-1);
-    } while (cursor !== undefined && goOn());
+      report.finished = cursor === undefined || goOn();
+    } while (cursor !== undefined && report.finished);
+    // What was not looked at has its turn 2, 4, 8 minutes later, or in an hour.
+    if (!report.finished) return;
   }
 }

@@ -35,7 +35,7 @@ describe('a sweep', () => {
     const near = [row(1, epoch + minute), row(2, epoch + 9 * minute)];
     const far = row(3, epoch + 12 * minute);
     const overdue = row(4, epoch - minute - second);
-    const ports = world([...near, far, overdue], { loadedUntil: epoch, healedAt: epoch - minute });
+    const ports = world([...near, far, overdue], { loadedUntil: epoch, loadedPast: null, healedAt: epoch - minute });
 
     await sweepRun(ports, invocation(ports.clock, minute));
 
@@ -46,7 +46,7 @@ describe('a sweep', () => {
 
   test('ends with its invocation, leaves a mark and says so; the next one goes on', async () => {
     const rows = Array.from({ length: 2_500 }, (_unused, number) => row(number, epoch + number));
-    const ports = world(rows, { loadedUntil: epoch - 1, healedAt: epoch });
+    const ports = world(rows, { loadedUntil: epoch - 1, loadedPast: null, healedAt: epoch });
     const short = { getRemainingTimeInMillis: () => 9 * second };
 
     await sweepRun(ports, short);

@@ -1,9 +1,9 @@
 import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { numberAt } from './event-item.ts';
+import { numberAt, textAt } from './event-item.ts';
 import { type RetryPorts, retrying } from './failures.ts';
 
 /** How far the sweep came, in epoch milliseconds (see the sweep of the due index). */
-export type StoredSweepMarks = { readonly loadedUntil: number; readonly healedAt: number };
+export type StoredSweepMarks = { readonly loadedUntil: number; readonly loadedPast: string | null; readonly healedAt: number };
 
 /** In the table of the views, under a key that no stream has; without attributes that an index is made of. */
 export const sweepMarksKey = 'sweep#marks';
@@ -17,10 +17,15 @@ export function createSweepMarks(options: RetryPorts & { readonly client: Dynamo
         client.send(new GetItemCommand({ TableName: viewsTable, Key: { pk: { S: sweepMarksKey } }, ConsistentRead: true })),
       );
       const [loadedUntil, healedAt] = [numberAt(Item, 'loadedUntil'), numberAt(Item, 'healedAt')];
-      return loadedUntil === null || healedAt === null ? null : { loadedUntil, healedAt };
+      return loadedUntil === null || healedAt === null ? null : { loadedUntil, loadedPast: textAt(Item, 'loadedPast'), healedAt };
     },
-    async write({ loadedUntil, healedAt }: StoredSweepMarks): Promise<void> {
-      const item = { pk: { S: sweepMarksKey }, loadedUntil: { N: String(loadedUntil) }, healedAt: { N: String(healedAt) } };
+    async write({ loadedUntil, loadedPast, healedAt }: StoredSweepMarks): Promise<void> {
+      const item = {
+        pk: { S: sweepMarksKey },
+        loadedUntil: { N: String(loadedUntil) },
+        ...(loadedPast === null ? {} : { loadedPast: { S: loadedPast } }),
+        healedAt: { N: String(healedAt) },
+      };
       await retrying(options, () => client.send(new PutItemCommand({ TableName: viewsTable, Item: item })));
     },
   };

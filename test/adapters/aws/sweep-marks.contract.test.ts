@@ -26,10 +26,10 @@ describe.skipIf(!isDynoxideInstalled())('the marks of the sweep', () => {
   });
 
   test('are read as they were last written, by any process', async () => {
-    await marksOf(engine.client).write({ loadedUntil: epoch, healedAt: 1 });
-    await marksOf(engine.client).write({ loadedUntil: epoch + 1, healedAt: epoch - 1 });
+    await marksOf(engine.client).write({ loadedUntil: epoch, loadedPast: null, healedAt: 1 });
+    await marksOf(engine.client).write({ loadedUntil: epoch + 1, loadedPast: 'task#b', healedAt: epoch - 1 });
 
-    expect(await marksOf(engine.client).read()).toEqual({ loadedUntil: epoch + 1, healedAt: epoch - 1 });
+    expect(await marksOf(engine.client).read()).toEqual({ loadedUntil: epoch + 1, loadedPast: 'task#b', healedAt: epoch - 1 });
   });
 
   test('are written and read through throttling and lost replies', async () => {
@@ -37,9 +37,9 @@ describe.skipIf(!isDynoxideInstalled())('the marks of the sweep', () => {
     const service = await startFaultyService(engine.endpoint, () => faults.shift() ?? 'none');
     try {
       const marks = marksOf(new DynamoDBClient({ ...localAccess, endpoint: service.endpoint }));
-      await marks.write({ loadedUntil: epoch, healedAt: epoch });
+      await marks.write({ loadedUntil: epoch, loadedPast: null, healedAt: epoch });
 
-      expect(await marks.read()).toEqual({ loadedUntil: epoch, healedAt: epoch });
+      expect(await marks.read()).toEqual({ loadedUntil: epoch, loadedPast: null, healedAt: epoch });
       expect(service.asked).toHaveLength(6);
     } finally {
       await service.close();
@@ -81,7 +81,7 @@ describe.skipIf(!isDynoxideInstalled())('the marks of the sweep', () => {
     await models.write([{ before: null, after: viewOf(created('task#one')), tallies: [] }]);
     const before = await seen();
 
-    await marksOf(engine.client).write({ loadedUntil: epoch, healedAt: epoch });
+    await marksOf(engine.client).write({ loadedUntil: epoch, loadedPast: null, healedAt: epoch });
 
     expect(await seen()).toEqual(before);
     const { Item } = await engine.client.send(new GetItemCommand({ TableName: viewsTable, Key: { pk: { S: 'sweep#marks' } } }));
