@@ -54,11 +54,50 @@ describe('dispatching a batch of the stream', () => {
     expect(await dispatchBatch(ports, streamEvent(history))).toEqual(from(2));
   });
 
-  test('loses nothing when the queues cannot be reached at all: the bus is told, the whole batch comes again', async () => {
+  test('tells the bus of what comes before that record alone, so that it hears of each event once, however often the batch is tried', async () => {
     const ports = world();
+    ports.wakes.refuses = ({ stream }) => stream === 'task#b';
+    const { Records } = streamEvent(three);
+    const told = () => ports.bus.published.map(({ stream }) => stream);
+
+    expect(await dispatchBatch(ports, { Records })).toEqual(from(1));
+    expect(told()).toEqual(['task#a']);
+    for (let again = 1; again <= 3; again += 1) expect(await dispatchBatch(ports, { Records: Records.slice(1) })).toEqual(from(1));
+    expect(told()).toEqual(['task#a']);
+    ports.wakes.refuses = () => false;
+    expect(await dispatchBatch(ports, { Records: Records.slice(1) })).toEqual(done);
+
+    expect(told()).toEqual(['task#a', 'task#b', 'task#c']);
+  });
+
+  test('tells the bus of nothing after the first of the records that hold an event whose wake could not be sent', async () => {
+    const ports = world();
+    ports.wakes.refuses = ({ stream }) => stream === 'task#b';
+
+    expect(await dispatchBatch(ports, streamEvent([...three, ...firstOf('b')]))).toEqual(from(1));
+
+    expect(ports.bus.published.map(({ stream }) => stream)).toEqual(['task#a']);
+  });
+
+  test('parks a wake that its queue will never take, which keeps nothing from the bus', async () => {
+    const ports = world();
+    ports.wakes.send = async (wakes) => wakes.slice(0, 1).map((wake) => ({ ...wake, refused: true }));
+
+    expect(await dispatchBatch(ports, streamEvent(three))).toEqual(done);
+
+    expect(ports.repair.parked).toEqual([{ stream: 'task#a', version: 1 }]);
+    expect(ports.bus.published).toHaveLength(3);
+  });
+
+  test('loses nothing when the queues cannot be reached at all: the whole batch comes again, and the bus is told then', async () => {
+    const ports = world();
+    const { send } = ports.wakes;
     ports.wakes.send = () => Promise.reject(new Error('no such queue'));
 
     expect(await dispatchBatch(ports, streamEvent(three))).toEqual(from(0));
+    expect(ports.bus.published).toEqual([]);
+    ports.wakes.send = send;
+    expect(await dispatchBatch(ports, streamEvent(three))).toEqual(done);
 
     expect(ports.bus.published).toHaveLength(3);
   });

@@ -234,4 +234,35 @@ describe('due rows that are written late', () => {
       expect(answer).toEqual(from(3));
     }
   });
+
+  test('get no wake from a batch that comes again, but from the try that carries it through', async () => {
+    const ports = world();
+    ports.clock.set(epoch + 2 * minute);
+    let throttled = true;
+    failWritesOf(ports, () => (throttled ? named('ThrottlingException') : null));
+
+    for (let attempt = 1; attempt <= 5; attempt += 1) expect(await projectBatch(ports, streamEvent(events))).toEqual(from(0));
+    expect(ports.wakes.sent).toEqual([]);
+    throttled = false;
+    expect(await projectBatch(ports, streamEvent(events))).toEqual(done);
+
+    expect(ports.wakes.sent.map(({ stream }) => stream)).toEqual(['task#a', 'task#b', 'task#c']);
+  });
+
+  test('get their wakes once when a batch goes on from its middle', async () => {
+    const ports = world();
+    ports.clock.set(epoch + 2 * minute);
+    let throttled = true;
+    failWritesOf(ports, (stream) =>
+      stream === 'task#a' ? named('ValidationException') : stream === 'task#c' && throttled ? named('ThrottlingException') : null,
+    );
+    const { Records } = streamEvent(events);
+
+    expect(await projectBatch(ports, { Records })).toEqual(from(2));
+    expect(ports.wakes.sent.map(({ stream }) => stream)).toEqual(['task#a', 'task#b']);
+    throttled = false;
+    expect(await projectBatch(ports, { Records: Records.slice(2) })).toEqual(done);
+
+    expect(ports.wakes.sent.map(({ stream }) => stream)).toEqual(['task#a', 'task#b', 'task#c']);
+  });
 });

@@ -37,6 +37,13 @@ const anyFault = fc.constantFrom(
   'the function dies before anything is done',
 );
 type Fault = typeof anyFault extends fc.Arbitrary<infer Each> ? Each : never;
+/** With these a batch of `dispatch` comes again for its wakes, and with the others one of `project` for its views. */
+const ofWakes: ReadonlySet<Fault> = new Set(['some wakes refused', 'queues away']);
+const ofViews: ReadonlySet<Fault> = new Set([
+  'views throttled before they are written',
+  'views throttled after they were written',
+  'one view refused',
+]);
 
 /** Everything both readers of the stream and the consumer of the repair queue work with; faults come one an invocation. */
 class Site {
@@ -79,6 +86,11 @@ class Site {
     views.write = unless('views throttled before they are written', 'ThrottlingException', refusing);
   }
 
+  /** What goes wrong in the present invocation. */
+  get fault(): Fault {
+    return this.#fault;
+  }
+
   /** One invocation; null when the function died, and nobody knows how far it came. */
   async invoke(work: () => Promise<BatchResponse>): Promise<BatchResponse | null> {
     this.#fault = this.#faults.shift() ?? 'none';
@@ -97,15 +109,22 @@ async function handOver(site: Site, handle: (event: unknown) => Promise<BatchRes
   let left = batch;
   while (left.length > 0) {
     const now = left;
+    const [published, sent] = [site.bus.published.length, site.wakes.sent.length];
     const answer = await site.invoke(() => handle({ Records: now }));
     if (answer === null) continue;
     const [failed] = answer.batchItemFailures;
     if (failed === undefined) return;
     const place = left.findIndex(({ dynamodb }) => dynamodb.SequenceNumber === failed.itemIdentifier);
     expect(place).toBeGreaterThanOrEqual(0);
+    const taken = new Set(left.slice(0, place).map(({ dynamodb: { Keys } }) => `${Keys['pk']?.S}@${Keys['sk']?.N}`));
+    // What comes again is acted upon then: once a record, not once a try.
+    if (ofWakes.has(site.fault)) for (const event of site.bus.published.slice(published)) expect(taken).toContain(idOf(event));
+    if (ofViews.has(site.fault)) for (const wake of site.wakes.sent.slice(sent)) expect(taken).toContain(idOf(wake));
     left = left.slice(place);
   }
 }
+
+const idOf = ({ stream, version }: { readonly stream: string; readonly version: number }): string => `${stream}@${version}`;
 
 /** Hands over what is in the repair queue as SQS does: a message that fails more often than there are faults is a dead letter. */
 async function drainRepair(site: Site, tries: number): Promise<readonly string[]> {
@@ -192,7 +211,6 @@ function expectWakes(sent: readonly Wake[], records: readonly StoredEvent[], now
 
 /** The bus was told of everything it is to be told of, at least once, and of nothing else. */
 function expectTold(published: readonly StoredEvent[], records: readonly StoredEvent[]): void {
-  const idOf = ({ stream, version }: StoredEvent) => `${stream}@${version}`;
   const expected = records.filter((record) => record.imported !== true && isPublished(record));
   expect(new Set(published.map(idOf))).toEqual(new Set(expected.map(idOf)));
 }

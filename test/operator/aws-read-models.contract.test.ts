@@ -1,10 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { DeleteItemCommand, type DynamoDBClient, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
+import { DynamoReadModels } from '../../src/adapters/aws/dynamodb-read-models.ts';
 import { decodeWake } from '../../src/adapters/aws/sqs-wake-queue.ts';
+import { createSweepMarks } from '../../src/adapters/aws/sweep-marks.ts';
 import type { StoredEvent } from '../../src/application/ports.ts';
-import { minute } from '../domain/task-histories.ts';
+import { sweepIndex } from '../../src/application/sweep-index.ts';
+import { hour, minute } from '../domain/task-histories.ts';
 import { isDynoxideInstalled, startDynoxide } from '../support/dynoxide.ts';
 import { start, succeed } from '../support/histories.ts';
+import { MemoryWakeQueue } from '../support/memory-wake-queue.ts';
 import { startQueues } from '../support/queues.ts';
 import { created, storedEvents } from '../support/stored-events.ts';
 import { at, type Place, placeWith } from './places.ts';
@@ -78,6 +83,31 @@ describe.skipIf(!isDynoxideInstalled())('a rebuild on DynamoDB', () => {
     expect(await streamsIn(long)).toEqual(['task#slow']);
     expect(said).toContain('5 views were written forward, 3 wakes sent.');
     expect(again).toContain('0 views were written forward, 0 wakes sent.');
+  });
+
+  test('without queues has the next sweep load all that is overdue or comes near, however far the sweep had come', async () => {
+    const now = Date.now();
+    const tasks = [
+      created('task#long-overdue', {}, now - 3 * hour, now - 3 * hour),
+      created('task#overdue', {}, now - hour, now - 10 * minute),
+      created('task#soon', {}, now, now + 5 * minute),
+      created('task#later', {}, now, now + hour),
+    ];
+    const place = await placeWith('aws', tasks.flatMap(storedEvents));
+    const { client } = await startDynoxide();
+    const retry = { sleep: async () => undefined, random: () => 0.5 };
+    const table = { client, viewsTable: place.environment['ERRAND_VIEWS_TABLE'] ?? '', ...retry };
+    const models = new DynamoReadModels({ ...table, shards: 3, counters: 2, token: randomUUID, now: () => now });
+    const [marks, wakes] = [createSweepMarks(table), new MemoryWakeQueue()];
+    const sweep = (at: number) =>
+      sweepIndex({ due: (query) => models.due(query), wakes, marks, backlog: async () => 0 }, { now: at, goOn: () => true });
+    await sweep(now - 2 * minute);
+    await sweep(now - minute);
+
+    await at(place, (host) => host.rebuild(silent));
+    await sweep(Date.now());
+
+    expect(wakes.sent.map(({ stream }) => stream)).toEqual(['task#long-overdue', 'task#overdue', 'task#soon']);
   });
 
   test('leaves out a stream that does not read, and says so', async () => {

@@ -6,6 +6,7 @@ import { SqliteReadModels } from '../../src/adapters/sqlite/read-models.ts';
 import { type ReadModels, type StoredEvent, UnreadableEvent, type ViewWrite } from '../../src/application/ports.ts';
 import { factsOf } from '../../src/domain/task/state.ts';
 import { project, tally } from '../../src/projections/project.ts';
+import { rebuild } from '../../src/projections/rebuild.ts';
 import { callbackSpec } from '../domain/task-histories.ts';
 import { start, succeed } from '../support/histories.ts';
 import { MemoryEventLog } from '../support/memory-event-log.ts';
@@ -201,6 +202,52 @@ describe('one batch', () => {
     await expect(project({ log: new MemoryEventLog(), views: models, onBroken }, storedEvents(created('task#one')))).rejects.toThrow(
       /10 rounds/,
     );
+  });
+});
+
+describe('a stream whose first event is in the batch', () => {
+  const records = ['task#one', 'task#two'].flatMap((stream) => storedEvents(succeed(start(created(stream)))));
+
+  /** What is asked of the read models: the streams read, and those written. */
+  function watched(): { readonly models: MemoryReadModels; readonly asked: { read: string[]; written: string[] } } {
+    const [models, asked] = [new MemoryReadModels(), { read: [] as string[], written: [] as string[] }];
+    const [read, write] = [models.read.bind(models), models.write.bind(models)];
+    models.read = (streams) => {
+      asked.read.push(...streams);
+      return read(streams);
+    };
+    models.write = (writes, checkpoint) => {
+      asked.written.push(...writes.map(({ after }) => after.stream));
+      return write(writes, checkpoint);
+    };
+    return { models, asked };
+  }
+
+  test('is written unread from the feed, as it has most likely no view yet', async () => {
+    const { models, asked } = watched();
+
+    await project({ log: new MemoryEventLog(), views: models, onBroken }, records);
+
+    expect(asked).toEqual({ read: [], written: ['task#one', 'task#two'] });
+  });
+
+  test('is read first by a rebuild, which writes nothing in vain where the read models are as new as the log', async () => {
+    const { models, asked } = watched();
+    async function* parts() {
+      yield { events: records.slice(0, 4), position: 4 };
+      yield { events: records.slice(4), position: 6 };
+    }
+    const log = new MemoryEventLog();
+    for (const record of records) await log.append(record);
+    const rebuilding = () => rebuild({ log, views: models, onBroken, parts: parts(), progress: () => undefined });
+    await rebuilding();
+    asked.written.length = 0;
+    models.checkpoint = null;
+
+    expect(await rebuilding()).toBe(6);
+
+    expect(asked.written).toEqual([]);
+    expect(models.checkpoint).toBe(6);
   });
 });
 

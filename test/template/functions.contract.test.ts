@@ -36,7 +36,7 @@ function concurrencyFaults(of: Template): readonly string[] {
     .reduce((sum, { properties }) => sum + Number(at(properties, 'ScalingConfig', 'MaximumConcurrency') ?? 0), 0);
   return [
     ...(left < unreservedAtLeast ? [`only ${left} are left unreserved`] : []),
-    // Reads and projections have no bound of their own: they live from what the queues' readers leave.
+    // Projections and repair have no bound of their own: they live from what the queues' readers leave.
     ...(left - wanted < unreservedAtLeast ? [`queues may take ${wanted} of ${left}`] : []),
   ];
 }
@@ -86,7 +86,12 @@ describe('the functions', () => {
   });
   test('leave room to those who take commands and those who wake', () => {
     const reserving = functions.filter(([, { Properties }]) => at(Properties, 'ReservedConcurrentExecutions') !== undefined);
-    expect(reserving.map(([id]) => id)).toEqual(['CommandsLambdaFunction', 'DispatchLambdaFunction', 'SweepLambdaFunction']);
+    expect(reserving.map(([id]) => id)).toEqual([
+      'CommandsLambdaFunction',
+      'QueriesLambdaFunction',
+      'DispatchLambdaFunction',
+      'SweepLambdaFunction',
+    ]);
   });
   test('leave their logs for a month', () => {
     for (const [id, { Properties }] of resourcesOf(template, 'AWS::Logs::LogGroup')) expect(at(Properties, 'RetentionInDays'), id).toBe(30);
