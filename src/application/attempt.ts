@@ -23,7 +23,7 @@ export async function attemptTask(ports: AttemptPorts, stream: string, due: Load
   ports.underWay.add(stream);
   try {
     const verdict = await performed(ports, stream, outcome.loaded, state, begunAt + limits.startWindowMs);
-    await record(ports, stream, outcome.loaded, state.startedVersion, verdict);
+    if (!(await record(ports, stream, outcome.loaded, state.startedVersion, verdict))) return;
     ports.observe?.({
       stream,
       run: state.run,
@@ -92,10 +92,17 @@ function emptyBody(action: Action): Uint8Array | null {
   return action.body === null ? null : new Uint8Array();
 }
 
-/** Pauses between the tries to record an outcome that the log would not take: about as long as a lease lives. */
+/** Pauses between the tries to record an outcome that the log would not take: within the margin of the lease. A function near its deadline has less. */
 const recordDelaysMs = [100, 500, 1_000, 2_000, 4_000, 8_000];
 
-async function record(ports: AttemptPorts, stream: string, running: LoadedTask, startedVersion: number, verdict: Verdict): Promise<void> {
+/** Whether the outcome is recorded or belongs to somebody else; otherwise the lease decides. */
+async function record(
+  ports: AttemptPorts,
+  stream: string,
+  running: LoadedTask,
+  startedVersion: number,
+  verdict: Verdict,
+): Promise<boolean> {
   const random = ports.random.next();
   const body =
     'body' in verdict && verdict.body !== null && verdict.body !== undefined && verdict.body.length > 0 ? verdict.body : undefined;
@@ -103,14 +110,15 @@ async function record(ports: AttemptPorts, stream: string, running: LoadedTask, 
   for (const delayMs of [...recordDelaysMs, null]) {
     try {
       const recorded = await execute(ports, { ...request, startFrom: delayMs === recordDelaysMs[0] ? running : undefined });
-      if (recorded.outcome === 'done' || recorded.refusal.reason !== 'contended') return;
+      if (recorded.outcome === 'done' || recorded.refusal.reason !== 'contended') return true;
       throw new Error('the task was changed by others all the time');
     } catch (error) {
       ports.logger.error('an outcome could not be recorded', { stream, startedVersion, error: String(error), retryInMs: delayMs });
-      if (delayMs === null) return;
+      if (delayMs === null) break;
       await ports.clock.sleep(delayMs);
     }
   }
+  return false;
 }
 
 function commandOf(verdict: Verdict, at: { readonly startedVersion: number; readonly now: number; readonly random: number }): TaskCommand {

@@ -25,6 +25,7 @@ export async function handleWake(ports: WakePorts, wake: Wake): Promise<void> {
   if (dueAt === null) return;
   // The task may have been changed since the wake was sent: these workers would not live to see such a call end.
   if (ports.lane === 'short' && state.status === 'scheduled' && state.definition.timeoutMs > limits.shortLaneTimeoutMs) {
+    // If it cannot be sent just now, the task's due row brings the next look.
     await ports.wakes.send([{ ...wake, version: state.version, dueAt, lane: 'long' }]);
     return;
   }

@@ -292,6 +292,13 @@ describe('whoever watches attempts', () => {
     await attemptTask(ports, stream, await world.store.load(stream));
 
     const common = { stream, run: 1, target: 'https://shop.example:443' };
+    // An outcome that nobody could record is not told as one.
+    await world.schedule('b', { runAt: epoch });
+    world.log.fault = ({ type }) => (type === 'TaskSucceeded' ? 'request-lost' : null);
+    const lost = attemptTask(ports, taskStream('b'), await world.store.load(taskStream('b')));
+    await world.clock.advance(60_000);
+    await lost;
+
     expect(seen).toEqual([
       { ...common, attempt: 1, lateMs: 1_250, durationMs: 300, outcome: 'failed' },
       { ...common, attempt: 2, lateMs: 0, durationMs: 0, outcome: 'succeeded' },
