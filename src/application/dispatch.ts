@@ -16,12 +16,31 @@ export type DispatchOutcome = { readonly unsentWakes: readonly UnsentWake[]; rea
  * Records may come twice, late and in any order; they carry all that is needed, so nothing is read.
  */
 export async function dispatch(ports: DispatchPorts, records: readonly StoredEvent[], now: number): Promise<DispatchOutcome> {
-  const fresh = records.filter((record) => record.imported !== true);
-  const wakes = wakesOf(fresh, now + limits.wakeHorizonMs);
-  const unsentWakes = wakes.length === 0 ? [] : await ports.wakes.send(wakes);
-  const told = fresh.filter((record) => isPublished(record, ports.publishedTypes));
-  const unpublished = told.length === 0 ? [] : await ports.bus.publish(told);
-  return { unsentWakes, unpublished };
+  const unsentWakes = await sendWakes(ports, records, now);
+  return { unsentWakes, unpublished: await publish(ports, records) };
+}
+
+/** The first half of `dispatch`. Gives back the wakes that could not be sent. */
+export async function sendWakes(
+  { wakes }: Pick<DispatchPorts, 'wakes'>,
+  records: readonly StoredEvent[],
+  now: number,
+): Promise<readonly UnsentWake[]> {
+  const called = wakesOf(records.filter(isFresh), now + limits.wakeHorizonMs);
+  return called.length === 0 ? [] : wakes.send(called);
+}
+
+/** The second half of `dispatch`. Gives back the events that the bus did not take. */
+export async function publish(
+  { bus, publishedTypes }: Omit<DispatchPorts, 'wakes'>,
+  records: readonly StoredEvent[],
+): Promise<readonly StoredEvent[]> {
+  const told = records.filter((record) => isFresh(record) && isPublished(record, publishedTypes));
+  return told.length === 0 ? [] : bus.publish(told);
+}
+
+function isFresh({ imported }: StoredEvent): boolean {
+  return imported !== true;
 }
 
 /** One wake per stream, of its newest record. A running task needs none: a dead lease is found in the due index. */

@@ -13,6 +13,8 @@ export const limits = {
   taskIdLength: 200,
   /** A request with a 256 KiB body in base64, with its JSON escapes, fits four times over. */
   requestBytes: 4 * KiB * KiB,
+  /** A Lambda function answers 6 MB at most; what is left holds the largest single task. */
+  answerBytes: 4 * KiB * KiB,
   /** Deeper than any payload seen in the field, far below what recursion over parsed JSON can stand. */
   jsonDepth: 100,
   /** Fits a DynamoDB item (400 KB) together with the event that names it. */

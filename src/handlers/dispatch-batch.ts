@@ -1,4 +1,4 @@
-import { type DispatchPorts, dispatch } from '../application/dispatch.ts';
+import { type DispatchPorts, publish, sendWakes } from '../application/dispatch.ts';
 import type { Clock, EventBus, Logger, StoredEvent, WakeQueue } from '../application/ports.ts';
 import type { BatchResponse } from './batch.ts';
 import { type ParkingPorts, park, sameItem } from './parking.ts';
@@ -8,20 +8,24 @@ export type DispatchBatchPorts = DispatchPorts & ParkingPorts & { readonly clock
 
 /**
  * The timing path for one batch of the stream: wakes first, then the bus. Wakes that could not be sent fail the batch from the first of
- * their records on, and the stream brings them again. What the bus does not take, what does not read, and a wake that its queue will never
- * take is parked: it holds up nobody.
+ * their records on, and the stream brings them again; the bus is told only of what comes before, or it would hear of the rest at every try.
+ * What the bus does not take, what does not read, and a wake that its queue will never take is parked: it holds up nobody.
  */
 export async function dispatchBatch(ports: DispatchBatchPorts, event: unknown): Promise<BatchResponse> {
   const { clock, telemetry } = ports;
   const batch = readStreamBatch(event, telemetry.logger);
   const events = batch.records.map((record) => record.event);
-  const { unsentWakes, unpublished } = await dispatch(neverThrowing(ports, telemetry.logger), events, clock.now());
+  const passing = neverThrowing(ports, telemetry.logger);
+  const unsentWakes = await sendWakes(passing, events, clock.now());
+  const toCome = unsentWakes.filter(({ refused }) => refused !== true);
+  const firstToCome = events.findIndex((record) => toCome.some((wake) => sameItem(wake, record)));
+  const unpublished = await publish(passing, firstToCome === -1 ? events : events.slice(0, firstToCome));
   const unparked = await park(ports, [
     ...unpublished.map(({ stream, version }) => ({ stream, version })),
     ...unsentWakes.flatMap(({ stream, version, refused }) => (refused === true ? [{ stream, version }] : [])),
     ...batch.unreadable.map(({ item }) => item),
   ]);
-  const left = [...unsentWakes.filter(({ refused }) => refused !== true), ...unparked];
+  const left = [...toCome, ...unparked];
   if (left.length === 0) return failFrom(batch, []);
   telemetry.logger.warn('a part of a batch is to come again', { unsentWakes: unsentWakes.length, unparked: unparked.length });
   const affected = [

@@ -27,9 +27,12 @@ export async function projectBatch(ports: ProjectBatchPorts, event: unknown): Pr
   // Half of an imported stream may look like something that is due: the import itself makes the read models, at its end.
   const records = batch.records.filter(({ event: { imported } }) => imported !== true);
   const { broken, again } = await projectRecords(ports, records);
+  // What comes again gets its late wakes from the try that carries it through, not from every one before.
+  const [firstAgain] = again;
+  const carried = firstAgain === undefined ? records : records.slice(0, records.indexOf(firstAgain));
   const unsent = await sendLate(
     ports,
-    records.map((record) => record.event),
+    carried.map((record) => record.event),
   );
   const unparked = await park(ports, [
     ...broken,

@@ -2,6 +2,7 @@ import { sqsClient } from '../adapters/aws/clients.ts';
 import { scanLog } from '../adapters/aws/log-scan.ts';
 import { DynamoReadModelRows, keysPerBatch, viewRowOf } from '../adapters/aws/read-model-rows.ts';
 import { SqsWakeQueue } from '../adapters/aws/sqs-wake-queue.ts';
+import { createSweepMarks } from '../adapters/aws/sweep-marks.ts';
 import type { Database } from '../adapters/sqlite/database.ts';
 import { SqliteReadModelRows } from '../adapters/sqlite/read-model-rows.ts';
 import { SqliteReadModels } from '../adapters/sqlite/read-models.ts';
@@ -67,7 +68,17 @@ export async function rebuildAwsViews(environment: Environment, tables: Tables, 
     },
   };
   const events = await projectAll(tables, writing, tell);
+  await haveSweepLoadAll(tables);
   return `${count(events)} events were projected: ${count(written)} views were written forward, ${count(sent)} wakes sent.`;
+}
+
+/**
+ * The sweep has gone past the time of what is overdue already, and would come upon it an hour later. This is done whatever was written
+ * and sent by this run, as one before it may have been cut off; a second wake does no harm.
+ */
+function haveSweepLoadAll({ client, values }: Tables): Promise<void> {
+  const marks = createSweepMarks({ client, viewsTable: values.ERRAND_VIEWS_TABLE, ...retryPorts });
+  return marks.write({ loadedUntil: 0, loadedPast: null, healedAt: systemClock.now() });
 }
 
 function wakesIn({ ERRAND_WAKE_QUEUE_URL: short, ERRAND_WAKE_LONG_QUEUE_URL: long }: Environment): WakeQueue | null {

@@ -16,6 +16,8 @@ export type ProjectPorts = {
   readonly views: ReadModels;
   /** Hears of a stream whose events do not read or do not fold, which is a broken log: it is left out, and the others go on. */
   readonly onBroken: (stream: string, error: unknown) => void;
+  /** Whether most streams may well have a view already, those whose first event is in the batch too: reading costs less than a write in vain. */
+  readonly readFirst?: boolean;
 };
 
 /** Views that lost a race are read and written again; more often than this in a row means something else is wrong. */
@@ -30,8 +32,9 @@ const rounds = 10;
 export async function project(ports: ProjectPorts, records: readonly StoredEvent[], checkpoint?: number): Promise<void> {
   let byStream = groupByStream(records);
   for (let round = 0; round < rounds; round += 1) {
-    // A stream whose first event is here has most likely no view yet; if it has one after all, the write is given back.
-    const known = [...byStream].filter(([, events]) => round > 0 || !events.some(({ version }) => version === 1));
+    // On the feed, a stream whose first event is here has most likely no view yet; if it has one after all, the write is given back.
+    const readAll = round > 0 || ports.readFirst === true;
+    const known = [...byStream].filter(([, events]) => readAll || !events.some(({ version }) => version === 1));
     const views = await ports.views.read(known.map(([stream]) => stream));
     const writes: ViewWrite[] = [];
     for (const [stream, events] of byStream) {

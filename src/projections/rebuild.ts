@@ -21,7 +21,7 @@ export type RebuildPorts = {
 export async function rebuild({ log, views, onBroken, parts, progress }: RebuildPorts): Promise<number> {
   let events = 0;
   for await (const part of parts) {
-    await project({ log, views, onBroken }, part.events, part.position);
+    await project({ log, views, onBroken, readFirst: true }, part.events, part.position);
     events += part.events.length;
     progress(events);
   }

@@ -59,6 +59,18 @@ async function eventsOf(id: string): Promise<ApiAnswer['body'][]> {
 }
 
 describe('a callback', () => {
+  test.concurrent.each([
+    ['beyond the basic plane', '\u{1f600}'],
+    ['that are no characters', '\uffff'],
+    ['of control', '\u0001'],
+  ])('tells at once what holds characters %s', async (what, text) => {
+    const id = `odd ${what}`;
+    target.on(`/${encodeURIComponent(id)}`, () => ({ headers: { 'content-type': 'text/plain; charset=utf-8' }, body: text }));
+    await create(id, { labels: { text } });
+
+    expect(payload((await told(id))[0])).toMatchObject({ labels: { text }, result: { body: text } });
+  });
+
   test.concurrent('tells a success with its result', async () => {
     const id = 'won.der/ful';
     target.on(`/${encodeURIComponent(id)}`, () => ({ status: 201, headers: { 'content-type': 'text/plain', 'x-own': '1' }, body: 'made' }));

@@ -97,6 +97,7 @@ describe('starting', () => {
     ['PORT', { PORT: '70000' }],
     ['ERRAND_EGRESS', { ERRAND_EGRESS: 'some' }],
     ['ERRAND_API_KEYS', { HOST: '0.0.0.0' }],
+    ['ERRAND_API_KEYS', { ERRAND_API_KEYS: ' , ' }],
     ['ERRAND_SIGNING_SECRET', { ERRAND_SIGNING_SECRET: 'secret' }],
     ['ERRAND_SEALING_KEYS', { ERRAND_SEALING_KEYS: 'c2hvcnQ=' }],
   ])('an unusable setting is refused by its name: %s', async (name, environment) => {

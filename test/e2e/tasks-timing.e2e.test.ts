@@ -88,6 +88,22 @@ describe.concurrent('a task', () => {
   });
 });
 
+describe('many calls to one slow target', () => {
+  test('begin side by side: none waits for another and loses an attempt by it', async () => {
+    const calls = 80;
+    const { promise: allCame, resolve: open } = Promise.withResolvers<undefined>();
+    target.on('/held', () => allCame);
+    const tasks = Array.from({ length: calls }, (_unused, nth) => ({ id: `held-${nth}`, request: { url: `${target.url}/held` } }));
+    expect((await client.post('/tasks/batch', { tasks })).status).toBe(200);
+
+    const receipts = await target.received('/held', calls, 30_000);
+    open(undefined);
+
+    expect(new Set(receipts.map(({ headers }) => headers['errand-attempt']))).toEqual(new Set(['1']));
+    for (const { id } of tasks) expect(await client.taskFinished(id)).toMatchObject({ status: 'succeeded', attempt: 1 });
+  });
+});
+
 describe('startBefore', () => {
   let own: Errand;
   let on: Client;

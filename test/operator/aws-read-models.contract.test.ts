@@ -107,7 +107,7 @@ describe.skipIf(!isDynoxideInstalled())('a rebuild on DynamoDB', () => {
     await at(place, (host) => host.rebuild(silent));
     await sweep(Date.now());
 
-    expect(wakes.sent.map(({ stream }) => stream)).toEqual(['task#long-overdue', 'task#overdue', 'task#soon']);
+    expect(new Set(wakes.sent.map(({ stream }) => stream))).toEqual(new Set(['task#long-overdue', 'task#overdue', 'task#soon']));
   });
 
   test('leaves out a stream that does not read, and says so', async () => {

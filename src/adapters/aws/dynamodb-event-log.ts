@@ -9,7 +9,7 @@ import {
 import type { AppendOutcome, EventLog, Snapshot, StoredEvent } from '../../application/ports.ts';
 import { limits } from '../../domain/limits.ts';
 import { bytesAt, decodeEvent, eventAttributes, type Item, snapshotOf } from './event-item.ts';
-import { failureKind, maxTries, pauseMs, type RetryPorts, retrying } from './failures.ts';
+import { failureKind, maxTries, noResponse, pauseMs, type RetryPorts, retrying } from './failures.ts';
 
 /** What BatchExecuteStatement takes (API reference). */
 const statementsPerBatch = 25;
@@ -146,8 +146,10 @@ export class DynamoEventLog implements EventLog {
   async #insert(statements: BatchStatementRequest[]): Promise<readonly (string | null)[]> {
     const { Responses = [] } = await this.#options.client.send(new BatchExecuteStatementCommand({ Statements: statements }));
     return statements.map((_statement, index) => {
-      const error = Responses[index]?.Error;
-      return error === undefined ? null : (error.Code ?? 'Unknown');
+      const response = Responses[index];
+      // What the reply says nothing of may have been applied, or not.
+      if (response === undefined) return noResponse;
+      return response.Error === undefined ? null : (response.Error.Code ?? 'Unknown');
     });
   }
 

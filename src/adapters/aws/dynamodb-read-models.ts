@@ -3,7 +3,7 @@ import type { DueQuery, ListQuery, ReadModels, Statistics, View, ViewWrite, Wake
 import type { TaskStatus } from '../../domain/task/state.ts';
 import { getItems } from './batch-get.ts';
 import { countsKey, minuteKey, type StatisticsOptions, statisticsOf } from './dynamodb-statistics.ts';
-import { type Item, textAt } from './event-item.ts';
+import { type Item, numberAt, textAt } from './event-item.ts';
 import { type RetryPorts, retrying } from './failures.ts';
 import { listConditions, mergePages, type ShardPage } from './list-page.ts';
 import { decodeDueRow, decodeView } from './view-item.ts';
@@ -42,22 +42,14 @@ export class DynamoReadModels implements ReadModels {
     const { until, limit, target, after } = query;
     const from = after?.dueAt ?? 0;
     if (until < from) return [];
-    const pages = await Promise.all(this.#shards().map((shard) => this.#dueOfShard(shard, { from, until, limit, target, after })));
+    const pages = await Promise.all(
+      this.#shards().map((shard) => this.#firstDue(this.#dueBetween(shard, from, until, target), limit, after)),
+    );
     return pages.flat().sort(byDue).slice(0, limit);
   }
 
-  async #dueOfShard(
-    shard: string,
-    query: {
-      readonly from: number;
-      readonly until: number;
-      readonly limit: number;
-      readonly target: string | undefined;
-      readonly after: Wake | undefined;
-    },
-  ): Promise<Wake[]> {
-    const { from, until, limit, target, after } = query;
-    const input: QueryCommandInput = {
+  #dueBetween(shard: string, from: number, until: number, target?: string): QueryCommandInput {
+    return {
       TableName: this.#options.viewsTable,
       IndexName: 'due',
       KeyConditionExpression: 'dueShard = :shard AND dueAt BETWEEN :from AND :until',
@@ -69,7 +61,11 @@ export class DynamoReadModels implements ReadModels {
       },
       ...(target === undefined ? {} : { FilterExpression: 'target = :target' }),
     };
-    const rows: Wake[] = [];
+  }
+
+  /** The first rows of one shard after a given one. */
+  async #firstDue(input: QueryCommandInput, limit: number, after: Wake | undefined): Promise<Wake[]> {
+    let rows: Wake[] = [];
     let start: Item | undefined;
     do {
       const { Items = [], LastEvaluatedKey } = await this.#query({
@@ -77,10 +73,12 @@ export class DynamoReadModels implements ReadModels {
         Limit: limit,
         ...(start === undefined ? {} : { ExclusiveStartKey: start }),
       });
-      rows.push(...Items.map(decodeDueRow).filter((row) => after === undefined || byDue(row, after) > 0));
+      const found = Items.map(decodeDueRow).filter((row) => after === undefined || byDue(row, after) > 0);
+      // More than the first are never kept, however many are due at once.
+      rows = [...rows, ...found].sort(byDue).slice(0, limit);
       start = LastEvaluatedKey;
-    } while (start !== undefined && rows.length < limit);
-    // Within one time the index has no order of its own, so a tie may run across pages: all of it is needed to sort it.
+      // Within one time the index has no order of its own: what is still unread of the last row's time may come before it.
+    } while (start !== undefined && (rows.length < limit || rows.at(-1)?.dueAt === numberAt(start, 'dueAt')));
     return rows;
   }
 
@@ -118,12 +116,11 @@ export class DynamoReadModels implements ReadModels {
     const [items, oldest] = await Promise.all([
       this.#get(keys.map((pk) => ({ pk: { S: pk } }))),
       Promise.all(
-        this.#shards().map((shard) =>
-          this.#dueOfShard(shard, { from: 0, until: Number.MAX_SAFE_INTEGER, limit: 1, target: undefined, after: undefined }),
-        ),
+        // Any row of the first time will do, so that one is enough.
+        this.#shards().map((shard) => this.#query({ ...this.#dueBetween(shard, 0, Number.MAX_SAFE_INTEGER), Limit: 1 })),
       ),
     ]);
-    const [first] = oldest.flat().sort(byDue);
+    const [first] = oldest.flatMap(({ Items = [] }) => Items.map(decodeDueRow)).sort(byDue);
     return { ...statisticsOf(items), oldestDueAt: first?.dueAt ?? null };
   }
 

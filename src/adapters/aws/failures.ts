@@ -9,7 +9,10 @@ export type FailureKind =
 
 /** Names as exceptions carry them, and codes as statements of a batch and reasons of a cancelled transaction do. */
 const conditions = new Set(['ConditionalCheckFailedException', 'ConditionalCheckFailed', 'DuplicateItemException', 'DuplicateItem']);
+/** The code of a statement of a batch whose reply says nothing of it; AWS has no such code. */
+export const noResponse = 'NoResponse';
 const transients = new Set([
+  noResponse,
   'ProvisionedThroughputExceededException',
   'ProvisionedThroughputExceeded',
   'ThrottlingException',
@@ -35,8 +38,25 @@ const transients = new Set([
   'RequestTimeoutException',
   'AbortError',
   'NetworkingError',
+  // Clocks differ: the SDK learns by how much from the answer, and signs the next request with the right time.
+  'RequestTimeTooSkewed',
+  'RequestExpired',
+  'RequestInTheFuture',
 ]);
-const networkCodes = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_SOCKET']);
+const networkCodes = new Set([
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'ECONNABORTED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EPIPE',
+  'EPROTO',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_SOCKET',
+]);
 
 /** Sorts an exception of the SDK, or the code of one statement or reason. */
 export function failureKind(failure: unknown): FailureKind {

@@ -16,7 +16,12 @@ export type SqsWakeQueueOptions = RetryPorts & {
   readonly queueUrls: Readonly<Record<Wake['lane'], string>>;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** Hears why a lane's wakes are given back while those of the other lane went. Without it, that is thrown. */
+  readonly onLaneFailed?: (lane: Wake['lane'], error: unknown) => void;
 };
+
+/** What became of the wakes of one lane; an error if its queue is not there or may not be used. */
+type Sent = { readonly lane: Wake['lane']; readonly unsent: readonly UnsentWake[]; readonly error?: unknown };
 
 /**
  * Wakes as SQS messages. Delays are rounded down to whole seconds: a message comes up to a second early, never more, and its handler
@@ -32,24 +37,39 @@ export class SqsWakeQueue implements WakeQueue {
     this.#options = options;
   }
 
-  /** Throws, once both lanes are through, if a queue is not there or may not be used; throttling of one lane is no matter of the other. */
+  /**
+   * What is wrong with one lane is no matter of the other: its wakes are given back. Throws, once both lanes are through, if there is no
+   * lane left that is there and may be used.
+   */
   async send(wakes: readonly Wake[]): Promise<readonly UnsentWake[]> {
     // As the delay is rounded down, what is due within the second after the longest one is early by less than that second.
     const horizon = this.#options.now() + longestDelayMs + delayUnitMs;
     const near = wakes.filter(({ dueAt }) => dueAt < horizon);
-    const [short, long] = await Promise.allSettled([this.#sendTo('short', near), this.#sendTo('long', near)]);
-    if (short.status === 'rejected') throw short.reason;
-    if (long.status === 'rejected') throw long.reason;
-    return [...short.value, ...long.value];
+    const lanes = (['short', 'long'] as const).map((lane) => ({ lane, wakes: near.filter((wake) => wake.lane === lane) }));
+    const used = lanes.filter(({ wakes: ofLane }) => ofLane.length > 0);
+    const sent = await Promise.all(used.map(({ lane, wakes: ofLane }) => this.#settle(lane, ofLane)));
+    const failed = sent.filter((each) => 'error' in each);
+    const { onLaneFailed } = this.#options;
+    const thrown = failed.length === used.length || onLaneFailed === undefined ? failed.shift() : undefined;
+    for (const { lane, error } of failed) onLaneFailed?.(lane, error);
+    if (thrown !== undefined) throw thrown.error;
+    return sent.flatMap(({ unsent }) => unsent);
+  }
+
+  async #settle(lane: Wake['lane'], wakes: readonly Wake[]): Promise<Sent> {
+    try {
+      return { lane, unsent: await this.#sendTo(lane, wakes) };
+    } catch (error) {
+      return { lane, unsent: wakes, error };
+    }
   }
 
   async #sendTo(lane: Wake['lane'], wakes: readonly Wake[]): Promise<readonly UnsentWake[]> {
     const { client, queueUrls, now, sleep, random } = this.#options;
     const entryOf = (wake: Wake) => messageOf(wake, now());
-    const ofLane = wakes.filter((wake) => wake.lane === lane);
     const refused = new Set<Wake>();
     const onRefused = (wake: Wake): void => void refused.add(wake);
-    const unsent = await sendMessages({ client, queueUrl: queueUrls[lane], entryOf, onRefused, sleep, random }, ofLane);
+    const unsent = await sendMessages({ client, queueUrl: queueUrls[lane], entryOf, onRefused, sleep, random }, wakes);
     return unsent.map((wake) => (refused.has(wake) ? { ...wake, refused: true } : wake));
   }
 }

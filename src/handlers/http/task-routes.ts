@@ -3,7 +3,7 @@ import type { Logger, ReadModels } from '../../application/ports.ts';
 import { findTask, findTaskAsOf, isLive, type QueryPorts, taskBodies, taskHistory } from '../../application/queries.ts';
 import type { ParseResult } from '../../application/reading.ts';
 import { renderStreamEvent } from '../../application/render-event.ts';
-import { renderCallback, renderResult, renderTask, resultOf } from '../../application/render-task.ts';
+import { renderCallback, renderResult, renderTask, resultOf, type TaskBodies } from '../../application/render-task.ts';
 import {
   answerTask,
   cancelTask,
@@ -21,6 +21,7 @@ import type { LoadedTask } from '../../application/task-store.ts';
 import { isoTime } from '../../application/times.ts';
 import { limits } from '../../domain/limits.ts';
 import { isFinished, type Live } from '../../domain/task/state.ts';
+import { bytesSent, fitting, shrunk } from './answer-size.ts';
 import { canonicalJson } from './canonical.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { type HttpResponse, json, noContent } from './http-types.ts';
@@ -76,9 +77,7 @@ function idempotencyId(ports: TaskCommandPorts, event: ApiEvent, suffix: string)
   return `key-${ports.digest.sha256(JSON.stringify([event.caller ?? '', key.value, suffix]))}`;
 }
 
-type Created =
-  | { readonly task: object; readonly id: string; readonly version: number; readonly status: 200 | 201 }
-  | { readonly problem: ProblemBody };
+type Created = { readonly state: Live; readonly bodies: TaskBodies; readonly status: 200 | 201 } | { readonly problem: ProblemBody };
 
 async function create(ports: TaskRoutePorts, body: unknown, keyId: string | null): Promise<Created> {
   const parsed = parseTask(body, { ...ports.input, now: ports.clock.now() });
@@ -87,35 +86,41 @@ async function create(ports: TaskRoutePorts, body: unknown, keyId: string | null
   if (outcome.outcome === 'refused') return { problem: refusalBody(outcome.refusal, 'create') };
   const { state } = outcome.loaded;
   if (!isLive(state)) throw new Error('a task was created and does not exist');
-  const task = await fullTask(ports, state, outcome.loaded);
-  return { task, id: state.id, version: state.version, status: outcome.changed ? 201 : 200 };
+  return { state, bodies: await taskBodies(ports, state, outcome.loaded), status: outcome.changed ? 201 : 200 };
 }
 
 export async function postTask(ports: TaskRoutePorts, event: ApiEvent): Promise<HttpResponse> {
   const created = await create(ports, event.body, idempotencyId(ports, event, ''));
   if ('problem' in created) return respond(created.problem, created.problem.status === 503 ? { 'retry-after': '1' } : {});
-  return json(created.status, created.task, { location: location(created.id), etag: etag(created.version) });
+  const { state, bodies, status } = created;
+  return json(status, renderTask(state, bodies), { location: location(state.id), etag: etag(state.version) });
 }
 
 export async function postBatch(ports: TaskRoutePorts, event: ApiEvent): Promise<HttpResponse> {
   const { tasks } = required(parseBatch(event.body));
-  const results = await Promise.all(
-    tasks.map(async (task, index) => {
+  const outcomes = await Promise.all(
+    tasks.map(async (task, index): Promise<Created> => {
       try {
-        const created = await create(ports, task, idempotencyId(ports, event, String(index)));
-        return 'problem' in created
-          ? { status: created.problem.status, problem: created.problem }
-          : { status: created.status, task: created.task };
+        return await create(ports, task, idempotencyId(ports, event, String(index)));
       } catch (error) {
         // A batch answers for each task; a key that does not read, though, belongs to the whole request.
         if (error instanceof ProblemError) throw error;
         ports.logger.error('a task of a batch failed', { index, error: error instanceof Error ? error.stack : String(error) });
-        const failed = failureOf(error);
-        return { status: failed.statusCode, problem: JSON.parse(failed.body) as ProblemBody };
+        return { problem: JSON.parse(failureOf(error).body) as ProblemBody };
       }
     }),
   );
-  return json(200, { results });
+  const full = outcomes.map((created) => batchResult(created, true));
+  const answer = json(200, { results: full });
+  if (bytesSent(answer.body) <= limits.answerBytes) return answer;
+  // The tasks are made, and all of them are to be heard of: what does not fit any more goes without its bodies, as in lists.
+  const brief = outcomes.map((created) => batchResult(created, false));
+  return json(200, { results: shrunk(full, brief) });
+}
+
+function batchResult(created: Created, withBodies: boolean): object {
+  if ('problem' in created) return { status: created.problem.status, problem: created.problem };
+  return { status: created.status, task: renderTask(created.state, withBodies ? created.bodies : null) };
 }
 
 export async function getTask(ports: TaskRoutePorts, event: ApiEvent, id: string): Promise<HttpResponse> {
@@ -165,15 +170,19 @@ export async function getHistory(ports: TaskRoutePorts, event: ApiEvent, id: str
   const after = cursor === null ? 0 : required(decodeCursor(cursor, 'history')).version;
   const page = await taskHistory(ports, id, { after, limit });
   if (page === null) return problem(404, 'there is no such task');
-  const events = page.events.map(renderStreamEvent);
-  return json(200, { events, ...(page.next === null ? {} : { cursor: encodeCursor({ kind: 'history', version: page.next }) }) });
+  const events = fitting(page.events.map(renderStreamEvent));
+  const next = events.length < page.events.length ? (page.events[events.length - 1]?.version ?? null) : page.next;
+  return json(200, { events, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'history', version: next }) }) });
 }
 
 export async function listTasks(ports: TaskRoutePorts, event: ApiEvent): Promise<HttpResponse> {
   const { cursor, labels, ...query } = required(parseListQuery(event.query));
   const after = cursor === null ? null : required(decodeCursor(cursor, 'list'));
-  const { views, next } = await ports.views.list({ ...query, labels: Object.entries(labels), after });
-  const tasks = views.flatMap(({ state }) => (isLive(state) ? [renderTask(state, null)] : []));
+  const page = await ports.views.list({ ...query, labels: Object.entries(labels), after });
+  const states = page.views.flatMap(({ state }) => (isLive(state) ? [state] : []));
+  const tasks = fitting(states.map((state) => renderTask(state, null)));
+  const last = states[tasks.length - 1];
+  const next = tasks.length < states.length && last !== undefined ? { createdAt: last.createdAt, id: last.id } : page.next;
   return json(200, { tasks, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'list', ...next }) }) });
 }
 

@@ -13,8 +13,11 @@ import { version } from '../version.ts';
 import { wireLog } from './dynamodb.ts';
 import { wireKeys, wireSigningSecrets } from './secrets.ts';
 
-/** A batch is ten messages at most, and an invocation has one batch. */
-const connectionsPerTarget = 16;
+/**
+ * Far more than the ten calls of an invocation: on this host the lanes are the bound on calls, and one that waited here for a
+ * connection would lose its start window, and with it an attempt.
+ */
+const connectionsPerTarget = 1_024;
 const idleConnections = 64;
 
 /** What calls are made with, but for the end of the invocation they are made in. Reads two secrets. */

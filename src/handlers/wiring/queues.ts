@@ -17,6 +17,8 @@ export function wireWakes(
     client,
     queueUrls: { short: values.ERRAND_WAKE_QUEUE_URL, long: values.ERRAND_WAKE_LONG_QUEUE_URL },
     now: () => clock.now(),
+    onLaneFailed: (lane, error) =>
+      telemetry.logger.error('the wake queue of one lane could not be reached', { lane, error: String(error) }),
     sleep: (ms) => clock.sleep(ms),
     random: () => systemRandom.next(),
   });

@@ -7,7 +7,7 @@ import { type FaultyService, startFaultyService, type Fault as WireFault } from 
 import { localAccess } from '../../support/local-access.ts';
 import { created, storedEvents } from '../../support/stored-events.ts';
 
-type Fault = 'none' | 'throttled' | 'reply lost' | 'refused';
+type Fault = 'none' | 'throttled' | 'reply lost' | 'reply empty' | 'swallowed' | 'refused';
 
 /** A client to which, below the SDK, something happens on each of its next requests, in order. */
 function faultyClient(engine: Engine, faults: readonly Fault[]): { readonly client: DynamoDBClient; readonly left: () => number } {
@@ -23,7 +23,9 @@ function faultyClient(engine: Engine, faults: readonly Fault[]): { readonly clie
       const fault = pending.shift() ?? 'none';
       if (fault === 'throttled') throw Object.assign(new Error('slow down'), { name: 'ThrottlingException' });
       if (fault === 'refused') throw Object.assign(new Error('not allowed'), { name: 'AccessDeniedException' });
+      if (fault === 'swallowed') return { response: undefined, output: { $metadata: {} } };
       const answer = await next(args);
+      if (fault === 'reply empty') return { ...answer, output: { ...answer.output, Responses: [] } };
       if (fault === 'reply lost') throw Object.assign(new Error('the reply was lost'), { name: 'TimeoutError' });
       return answer;
     },
@@ -68,6 +70,47 @@ describe.skipIf(!isDynoxideInstalled())('the event log on DynamoDB, when somethi
     const { client } = faultyClient(engine, ['throttled', 'reply lost', 'none']);
 
     expect(await logOn(client, tables).append(event)).toBe('conflict');
+  });
+
+  test.each<Fault>(['reply empty', 'swallowed'])(
+    'an append whose reply says nothing of it (%s) is made again, and appended once',
+    async (fault) => {
+      const { client, left } = faultyClient(engine, [fault, fault]);
+
+      expect(await logOn(client, tables).append(event)).toBe('appended');
+      expect([await versions(event.stream), left()]).toEqual([[1], 0]);
+    },
+  );
+
+  test('a version that somebody else took while replies said nothing is a conflict', async () => {
+    await logOn(engine.client, tables).append({ ...event, commitId: 'another' });
+    const { client } = faultyClient(engine, ['swallowed', 'reply empty']);
+
+    expect(await logOn(client, tables).append(event)).toBe('conflict');
+  });
+
+  test('replies that go on saying nothing are an error that may pass, and nothing counts as appended', async () => {
+    const { client } = faultyClient(
+      engine,
+      Array.from({ length: 50 }, () => 'swallowed' as const),
+    );
+
+    const failure = await logOn(client, tables)
+      .append(event)
+      .catch((error: unknown) => error);
+
+    expect(String(failure)).toContain('could not be appended');
+    expect(failureKind(failure)).toBe('transient');
+    expect(await versions(event.stream)).toEqual([]);
+  });
+
+  test('a large body of which a reply says nothing is stored before its event', async () => {
+    const body = new Uint8Array(20_000).fill(7);
+    const { client, left } = faultyClient(engine, ['swallowed', 'swallowed']);
+    const log = logOn(client, tables);
+
+    expect(await log.append({ ...event, body })).toBe('appended');
+    expect([await log.readBody(event.stream, event), left()]).toEqual([body, 0]);
   });
 
   test('throttling that does not end is an error, and nothing was appended', async () => {

@@ -17,12 +17,17 @@ describe('a failure of AWS', () => {
     'RequestLimitExceeded',
     'InternalServerError',
     'TransactionConflict',
+    'RequestTimeTooSkewed',
+    'RequestExpired',
   ])('%s passes', (name) => {
     expect(failureKind(named(name))).toBe('transient');
   });
 
-  test('passes when the network or the service is at fault, whatever its name', () => {
-    expect(failureKind(named('Error', { code: 'ECONNRESET' }))).toBe('transient');
+  test.each(['ECONNRESET', 'ECONNABORTED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'EPROTO'])('%s of the network passes', (code) => {
+    expect(failureKind(named('Error', { code }))).toBe('transient');
+  });
+
+  test('passes when the service is at fault, whatever its name', () => {
     expect(failureKind(named('SomethingNew', { $metadata: { httpStatusCode: 503 } }))).toBe('transient');
     expect(failureKind(named('SomethingNew', { $metadata: { httpStatusCode: 429 } }))).toBe('transient');
   });

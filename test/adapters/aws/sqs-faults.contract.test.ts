@@ -20,19 +20,30 @@ describe('queues on SQS, when something goes wrong below the SDK', () => {
   /** What becomes of the nth request, from 1. */
   let faultOf: (nth: number, asked: Asked) => Fault;
   let pauses: number[];
+  /** What was told of lanes that failed while the other did not. */
+  let told: string[];
 
   beforeEach(async () => {
     faultOf = () => 'none';
     pauses = [];
+    told = [];
     queues = await startQueues();
     service = await startFaultyService(queues.endpoint, (asked) => faultOf(service.asked.length, asked));
     const through = async () => (await queues.create()).replace(queues.endpoint, service.endpoint);
     queueUrls = { short: await through(), long: await through() };
-    queue = new SqsWakeQueue({ client: client(), queueUrls, now: () => epoch, ...retryPorts() });
+    queue = queueOn(queueUrls);
   });
   afterEach(() => service.close());
 
   const client = () => new SQSClient({ ...localAccess, endpoint: service.endpoint });
+  const queueOn = (urls: typeof queueUrls) =>
+    new SqsWakeQueue({
+      client: client(),
+      queueUrls: urls,
+      now: () => epoch,
+      onLaneFailed: (lane, error) => void told.push(`${lane}: ${String(error)}`),
+      ...retryPorts(),
+    });
   const retryPorts = () => ({ sleep: async (ms: number) => void pauses.push(ms), random: () => 0.5 });
   const wakes = (count: number, lane: Wake['lane'] = 'short'): Wake[] =>
     Array.from({ length: count }, (_, index) => ({
@@ -120,18 +131,36 @@ describe('queues on SQS, when something goes wrong below the SDK', () => {
     expect([await streamsIn('short'), await streamsIn('long')]).toEqual([streamsOf(short), []]);
   });
 
-  test('what is not allowed is an error at once, after the other lane is through', async () => {
+  test.each(['short', 'long'] as const)(
+    'wakes whose lane may not be used, the %s one, are given back and the reason told; the others are sent',
+    async (lane) => {
+      const other = lane === 'short' ? 'long' : 'short';
+      faultOf = (_nth, { input }) => (input['QueueUrl'] === queueUrls[lane] ? 'forbidden' : 'none');
+
+      expect(await queue.send([...wakes(1, lane), ...wakes(30, other)])).toEqual(wakes(1, lane));
+
+      expect(await streamsIn(other)).toHaveLength(30);
+      expect(service.asked).toHaveLength(4);
+      expect(told).toEqual([expect.stringMatching(new RegExp(`^${lane}: .*not allowed`))]);
+    },
+  );
+
+  test('what is not allowed is an error at once if nothing at all could be sent', async () => {
     faultOf = (_nth, { input }) => (input['QueueUrl'] === queueUrls.short ? 'forbidden' : 'none');
 
-    await expect(queue.send([...wakes(1), ...wakes(30, 'long')])).rejects.toThrow(/not allowed/);
+    await expect(queue.send(wakes(1))).rejects.toThrow(/not allowed/);
+    expect([service.asked.length, told]).toEqual([1, []]);
+  });
 
-    expect(await streamsIn('long')).toHaveLength(30);
-    expect(service.asked).toHaveLength(4);
+  test('if no lane may be used, one is the error and the other is told', async () => {
+    faultOf = () => 'forbidden';
+
+    await expect(queue.send([...wakes(1), ...wakes(1, 'long')])).rejects.toThrow(/not allowed/);
+    expect(told).toEqual([expect.stringMatching(/^long: .*not allowed/)]);
   });
 
   test('a queue that is not there is an error', async () => {
-    const nowhere = { ...queueUrls, long: `${queueUrls.long}-missing` };
-    const mistaken = new SqsWakeQueue({ client: client(), queueUrls: nowhere, now: () => epoch, ...retryPorts() });
+    const mistaken = queueOn({ ...queueUrls, long: `${queueUrls.long}-missing` });
 
     await expect(mistaken.send(wakes(1, 'long'))).rejects.toThrow(/does not exist/);
   });

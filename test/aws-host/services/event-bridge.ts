@@ -51,7 +51,7 @@ export function eventBridge(ports: EventBridgePorts): Operations {
     };
     const bus = busName(entry.EventBusName);
     const urls = ports.rules.filter((rule) => rule.bus === bus && rule.matches(event)).flatMap(({ queueUrls }) => queueUrls);
-    const MessageBody = JSON.stringify(event);
+    const MessageBody = inAscii(JSON.stringify(event));
     await Promise.all(
       urls.map((QueueUrl) => ports.deliver(async () => void (await ports.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }))))),
     );
@@ -80,6 +80,14 @@ function bytesOf(entry: Readonly<Record<string, unknown>>): number {
     (sum, text) => sum + Buffer.byteLength(typeof text === 'string' ? text : ''),
     entry['Time'] === undefined ? 0 : 14,
   );
+}
+
+/**
+ * The same JSON with everything beyond ASCII escaped: SQS refuses messages with U+FFFE or U+FFFF, and fauxqs 2.4.1 also those with
+ * characters beyond the basic plane, which SQS takes.
+ */
+function inAscii(json: string): string {
+  return json.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** A bus is named by its name or by its ARN. */
