@@ -96,6 +96,8 @@ export class Diary {
     if (maxOccurrences === undefined || maxOccurrences === this.rules.maxOccurrences) return;
     const wasOver = this.exhausted();
     this.rules = { ...this.rules, maxOccurrences };
+    // There is no occurrence left for the time that waits.
+    if (maxOccurrences !== null && this.fired.length >= maxOccurrences) this.buffered = null;
     if (this.exhausted() || this.status === 'paused') return;
     // Brought back: what lay before is gone.
     if (wasOver) this.skipPast();
