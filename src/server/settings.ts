@@ -76,13 +76,13 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const apiKeys = values.ERRAND_API_KEYS.split(',')
     .map((key) => key.trim())
     .filter((key) => key !== '');
-  // Whoever set it meant to close the API.
-  if (apiKeys.length === 0 && values.ERRAND_API_KEYS !== '') throw new InvalidSetting('ERRAND_API_KEYS holds no key, only separators');
   if (apiKeys.length === 0 && !isLoopback(values.HOST)) {
     throw new InvalidSetting(
       `HOST is ${values.HOST}, which others can reach, and ERRAND_API_KEYS is not set: set keys, or listen on 127.0.0.1 only`,
     );
   }
+  // Whoever set it meant to close the API.
+  if (apiKeys.length === 0 && values.ERRAND_API_KEYS !== '') throw new InvalidSetting('ERRAND_API_KEYS holds no key, only separators');
   return {
     port: values.PORT,
     host: values.HOST,
