@@ -1,9 +1,9 @@
 import { limits } from '../domain/limits.ts';
+import { idOf } from '../domain/streams.ts';
 import type { Action, TaskEvent, TaskResult } from '../domain/task/events.ts';
 import { taskEvent } from './event-schemas.ts';
 import type { StoredEvent } from './ports.ts';
 import { parsedOrText, renderAction, renderCallback, renderResult, renderRetry } from './render-task.ts';
-import { taskIdOf } from './task-store.ts';
 import { isoTime } from './times.ts';
 
 /** A bus entry: what an EventBridge rule matches on. */
@@ -14,7 +14,7 @@ export function renderDetail(stored: StoredEvent): object {
   const { facts } = stored;
   return {
     id: `${stored.stream}@${stored.version}`,
-    taskId: taskIdOf(stored.stream),
+    taskId: idOf(stored.stream),
     version: stored.version,
     type: stored.type,
     occurredAt: isoTime(stored.occurredAt),

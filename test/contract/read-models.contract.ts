@@ -16,7 +16,7 @@ export type ReadModelsUnderTest = {
   readonly close: () => Promise<void> | void;
 };
 
-const everything: ListQuery = { status: null, labels: [], from: null, to: null, limit: 100, after: null };
+const everything: ListQuery<'task'> = { kind: 'task', status: null, labels: [], from: null, to: null, limit: 100, after: null };
 const forever = epoch + 400 * 24 * hour;
 
 /** What every adapter of the read models does. Indexes may lag, pages may be short: following `next` is what counts. */
@@ -211,6 +211,7 @@ export function readModelsContract(name: string, open: () => Promise<ReadModelsU
           ),
           from: fc.option(fc.constantFrom(epoch, epoch + 1, epoch + second, epoch + hour), { freq: 2 }),
           to: fc.option(fc.constantFrom(epoch + 1, epoch + second, epoch + minute, epoch + 4 * hour), { freq: 2 }),
+          kind: fc.constant('task' as const),
           limit: fc.integer({ min: 1, max: 7 }),
         });
         await fc.assert(

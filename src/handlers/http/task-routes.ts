@@ -172,7 +172,7 @@ export async function getHistory(ports: TaskRoutePorts, event: ApiEvent, id: str
 export async function listTasks(ports: TaskRoutePorts, event: ApiEvent): Promise<HttpResponse> {
   const { cursor, labels, ...query } = required(parseListQuery(event.query));
   const after = cursor === null ? null : required(decodeCursor(cursor, 'list'));
-  const { views, next } = await ports.views.list({ ...query, labels: Object.entries(labels), after });
+  const { views, next } = await ports.views.list({ kind: 'task', ...query, labels: Object.entries(labels), after });
   const tasks = views.flatMap(({ state }) => (isLive(state) ? [renderTask(state, null)] : []));
   return json(200, { tasks, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'list', ...next }) }) });
 }
