@@ -1,4 +1,5 @@
 import { limits } from '../domain/limits.ts';
+import { parentOf } from './children.ts';
 import type { EventBus, StoredEvent, UnsentWake, Wake, WakeQueue } from './ports.ts';
 
 export type DispatchPorts = {
@@ -24,7 +25,24 @@ export async function dispatch(ports: DispatchPorts, records: readonly StoredEve
   return { unsentWakes, unpublished };
 }
 
-/** One wake per stream, of its newest record. A running task needs none: a dead lease is found in the due index. */
+/** The events after which nothing more comes of a task by itself, unless it is tried again. */
+const ends: ReadonlySet<string> = new Set(['TaskSucceeded', 'TaskFailed', 'TaskCancelled', 'TaskDeleted']);
+
+/** The parents of the tasks that records end, each to be looked at at once: its task carries no version of it. */
+function wakesOfParents(records: readonly StoredEvent[]): readonly Wake[] {
+  const parents = new Map<string, Wake>();
+  for (const { type, facts } of records) {
+    if (facts.origin === null || !ends.has(type) || facts.status === 'scheduled') continue;
+    const stream = parentOf(facts.origin);
+    parents.set(stream, { stream, version: 0, dueAt: 0, target: null, lane: 'short' });
+  }
+  return [...parents.values()];
+}
+
+/**
+ * One wake per stream, of its newest record, and one for each parent of a task that ended. A running task needs none: a dead lease is
+ * found in the due index.
+ */
 export function wakesOf(records: readonly StoredEvent[], until: number): readonly Wake[] {
   const newest = new Map<string, StoredEvent>();
   for (const record of records) {
@@ -36,6 +54,7 @@ export function wakesOf(records: readonly StoredEvent[], until: number): readonl
     if (facts.wakeAt === null || facts.wakeAt > until || type === 'TaskStarted') continue;
     wakes.push({ stream, version, dueAt: facts.wakeAt, target: facts.target, lane: facts.lane });
   }
+  wakes.push(...wakesOfParents(records));
   return wakes;
 }
 
