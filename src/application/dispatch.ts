@@ -1,5 +1,7 @@
 import { limits } from '../domain/limits.ts';
 import { parentOf } from './children.ts';
+import { orchestrationEventSchemas } from './event-schemas/orchestration.ts';
+import { scheduleEventSchemas } from './event-schemas/schedule.ts';
 import type { EventBus, StoredEvent, UnsentWake, Wake, WakeQueue } from './ports.ts';
 
 export type DispatchPorts = {
@@ -67,7 +69,15 @@ export function lateWakes(records: readonly StoredEvent[], now: number): readonl
   return wakesOf(late, now + limits.sweepHorizonMs);
 }
 
-const lifecycleTypes: ReadonlySet<string> = new Set(['TaskScheduled', 'TaskStarted', 'TaskSucceeded', 'TaskFailed', 'TaskCancelled']);
+const lifecycleTypes: ReadonlySet<string> = new Set([
+  'TaskScheduled',
+  'TaskStarted',
+  'TaskSucceeded',
+  'TaskFailed',
+  'TaskCancelled',
+  ...Object.keys(scheduleEventSchemas),
+  ...Object.keys(orchestrationEventSchemas),
+]);
 
 /** Narrowing what is published never silences a callback: the bus is what makes its first try. */
 export function isPublished(record: StoredEvent, types: ReadonlySet<string> = lifecycleTypes): boolean {

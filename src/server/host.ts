@@ -122,6 +122,8 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
 
   const api = createApi({
     store,
+    schedules,
+    recurrences,
     log,
     views,
     clock: systemClock,

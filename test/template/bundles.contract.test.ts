@@ -14,11 +14,15 @@ const mostBytes = 450 * KiB;
 const mostBytesOfCallers = 600 * KiB;
 /** Those who look at streams of every kind know schedules and orchestrations as well, and with croner the days of cron expressions. */
 const mostBytesOfWakes = 700 * KiB;
+/** The API takes schedules and orchestrations, and finds their times. */
+const mostBytesOfApi = 560 * KiB;
 const callers = new Set(['callback']);
+const api = new Set(['commands', 'queries']);
 const wakes = new Set(['wake', 'wakeLong']);
 
 function mostBytesOf(name: string): number {
   if (wakes.has(name)) return mostBytesOfWakes;
+  if (api.has(name)) return mostBytesOfApi;
   return callers.has(name) ? mostBytesOfCallers : mostBytes;
 }
 
