@@ -123,6 +123,7 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
   const api = createApi({
     store,
     schedules,
+    orchestrations,
     recurrences,
     log,
     views,

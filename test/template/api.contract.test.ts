@@ -49,7 +49,7 @@ function stageFaults(of: Template): readonly string[] {
   });
 }
 
-const changing = ['/tasks', '/schedules'];
+const changing = ['/tasks', '/schedules', '/orchestrations'];
 const commands = ['POST', 'PUT', 'PATCH', 'DELETE'].flatMap((method) =>
   changing.flatMap((path) => [`${method} ${path}`, `${method} ${path}/{proxy+}`]),
 );

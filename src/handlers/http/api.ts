@@ -3,12 +3,14 @@ import type { Logger } from '../../application/ports.ts';
 import { type HttpEvent, type HttpResponse, json } from './http-types.ts';
 import { type Access, type ApiEvent, authentication, bodyReading, problems, routing } from './middleware.ts';
 import type { Documentation } from './openapi/documentation.ts';
+import * as orchestrations from './orchestration-routes.ts';
 import { problem } from './problem.ts';
 import * as schedules from './schedule-routes.ts';
 import * as tasks from './task-routes.ts';
 
 export type ApiPorts = tasks.TaskRoutePorts &
-  schedules.ScheduleRoutePorts & {
+  schedules.ScheduleRoutePorts &
+  orchestrations.OrchestrationRoutePorts & {
     readonly logger: Logger;
     readonly access: Access;
     readonly version: string;
@@ -87,6 +89,15 @@ async function answer(ports: ApiPorts, event: ApiEvent): Promise<HttpResponse> {
       return schedules.postTrigger(ports, event, route.id, (id, status) => tasks.showTask(ports, id, status));
     case 'schedule-history':
       return schedules.getScheduleHistory(ports, event, route.id);
+    case 'orchestrations':
+      return method === 'POST' ? orchestrations.postOrchestration(ports, event) : orchestrations.listOrchestrations(ports, event);
+    case 'orchestration':
+      if (method === 'PATCH') return orchestrations.patchOrchestration(ports, event, route.id);
+      return orchestrations.getOrchestration(ports, route.id);
+    case 'orchestration-cancel':
+      return orchestrations.postCancelOrchestration(ports, event, route.id);
+    case 'orchestration-history':
+      return orchestrations.getOrchestrationHistory(ports, event, route.id);
     case 'answer':
       return tasks.postAnswer(ports, event, route.id, route.token);
     case 'answer-fail':

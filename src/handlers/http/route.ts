@@ -1,7 +1,7 @@
 /** A path of the API, read from its end, so that ids may contain slashes. */
 export type Route =
-  | { readonly name: 'health' | 'stats' | 'events' | 'openapi' | 'docs' | 'tasks' | 'batch' | 'schedules' }
-  | { readonly name: 'task' | TaskAction | 'schedule' | ScheduleRoute; readonly id: string }
+  | { readonly name: 'health' | 'stats' | 'events' | 'openapi' | 'docs' | 'tasks' | 'batch' | 'schedules' | 'orchestrations' }
+  | { readonly name: 'task' | TaskAction | 'schedule' | ScheduleRoute | 'orchestration' | OrchestrationRoute; readonly id: string }
   | { readonly name: 'answer' | 'answer-fail' | 'answer-heartbeat'; readonly id: string; readonly token: string };
 
 const taskActions = ['cancel', 'run', 'retry', 'redeliver', 'status', 'result', 'history'] as const;
@@ -15,6 +15,8 @@ const scheduleEndings = {
   '/events': 'schedule-history',
 } as const;
 type ScheduleRoute = (typeof scheduleEndings)[keyof typeof scheduleEndings];
+const orchestrationEndings = { '/cancel': 'orchestration-cancel', '/events': 'orchestration-history' } as const;
+type OrchestrationRoute = (typeof orchestrationEndings)[keyof typeof orchestrationEndings];
 
 const answerPath = /^(.+)\/callback\/([^/]+)(?:\/(fail|heartbeat))?$/s;
 const fixedPaths = new Map<string, Route>([
@@ -25,6 +27,7 @@ const fixedPaths = new Map<string, Route>([
   ['/docs', { name: 'docs' }],
   ['/tasks', { name: 'tasks' }],
   ['/schedules', { name: 'schedules' }],
+  ['/orchestrations', { name: 'orchestrations' }],
 ]);
 
 /** Finds the route of a decoded path; null if there is none. `/tasks/batch` is both the batch and the task of that id: the method tells. */
@@ -32,6 +35,7 @@ export function findRoute(path: string, method: string): Route | null {
   const fixed = fixedPaths.get(path);
   if (fixed !== undefined) return fixed;
   if (path.startsWith('/schedules/')) return parentRoute(path.slice('/schedules/'.length), 'schedule', scheduleEndings);
+  if (path.startsWith('/orchestrations/')) return parentRoute(path.slice('/orchestrations/'.length), 'orchestration', orchestrationEndings);
   if (!path.startsWith('/tasks/')) return null;
   const rest = path.slice('/tasks/'.length);
   if (rest === '') return null;
@@ -95,6 +99,10 @@ export const methodRules: Readonly<Record<Route['name'], Readonly<Record<string,
   'schedule-resume': { POST: optional },
   'schedule-trigger': { POST: optional },
   'schedule-history': { GET: none },
+  orchestrations: { GET: none, POST: json },
+  orchestration: { GET: none, PATCH: json },
+  'orchestration-cancel': { POST: optional },
+  'orchestration-history': { GET: none },
   answer: { POST: openBytes },
   'answer-fail': { POST: openBytes },
   'answer-heartbeat': { POST: openBytes },

@@ -3,6 +3,7 @@ import { systemRandom } from '../../adapters/crypto/random.ts';
 import { createRandomIds } from '../../adapters/crypto/random-ids.ts';
 import { refusedLiteral } from '../../adapters/http/public-address.ts';
 import { recurrences } from '../../adapters/recurrence/recurrences.ts';
+import { createOrchestrationStore } from '../../application/orchestration-store.ts';
 import type { Clock, EventLog, ReadModels, Sealer, Tokens } from '../../application/ports.ts';
 import { createScheduleStore } from '../../application/schedule-store.ts';
 import { createTaskStore } from '../../application/task-store.ts';
@@ -39,6 +40,7 @@ export function createHttpFunction(ports: HttpFunctionPorts): LambdaHandler {
   const api = createApi({
     store: createTaskStore(storing),
     schedules: createScheduleStore(storing),
+    orchestrations: createOrchestrationStore(storing),
     recurrences,
     log,
     views,

@@ -3,6 +3,7 @@ import { eventsQuery, listQuery, streamQuery, taskQuery } from '../input/list-qu
 import { batch, cancel, task, taskChanges } from '../input/task-input.ts';
 import * as answers from './answers.ts';
 import { labelParameter, type Operation, type Operations } from './operation.ts';
+import { orchestrationOperations } from './orchestration-operations.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -101,6 +102,7 @@ const operations: Operations = {
     post: { summary: 'An asynchronous target is still at work', open: true, answers: answered },
   },
   ...scheduleOperations,
+  ...orchestrationOperations,
   '/stats': { get: { summary: 'Count the tasks in each state', answers: { 200: answers.statisticsAnswer } } },
   '/events': {
     get: { summary: 'Every event as it is committed, as server-sent events', query: streamQuery, answers: { 200: 'text/event-stream' } },
