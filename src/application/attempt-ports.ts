@@ -1,3 +1,4 @@
+import type { OrchestrationStore } from './orchestration-store.ts';
 import type { OutgoingPorts } from './outgoing.ts';
 import type { Clock, HttpCaller, Logger, Random } from './ports.ts';
 import type { Runners } from './runner.ts';
@@ -17,6 +18,8 @@ export type AttemptReport = {
 /** What attempts and callbacks are made with. */
 export type AttemptPorts = {
   readonly store: TaskStore;
+  /** Asked by a task that belongs to an orchestration whether it may still make its call. */
+  readonly orchestrations: OrchestrationStore;
   readonly clock: Clock;
   readonly random: Random;
   readonly caller: HttpCaller;

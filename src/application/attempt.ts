@@ -1,8 +1,10 @@
 import { limits } from '../domain/limits.ts';
+import { mayCall } from '../domain/orchestration/children.ts';
 import type { TaskCommand } from '../domain/task/commands.ts';
-import type { Action } from '../domain/task/events.ts';
+import type { Action, Origin } from '../domain/task/events.ts';
 import { factsOf, type Running, wakeAt } from '../domain/task/state.ts';
 import type { AttemptPorts, AttemptReport } from './attempt-ports.ts';
+import { parentOf } from './children.ts';
 import { execute } from './execute.ts';
 import { jsonResult } from './json-result.ts';
 import { attemptRequest } from './outgoing.ts';
@@ -57,6 +59,7 @@ async function performed(ports: AttemptPorts, stream: string, loaded: LoadedTask
 async function perform(ports: AttemptPorts, stream: string, loaded: LoadedTask, state: Running, monotonicEnd: number): Promise<Verdict> {
   const { definition, body } = state;
   const { action } = definition;
+  if (!(await isStillWanted(ports, definition.origin))) return noLongerWanted;
   const bytes = body === null ? emptyBody(action) : await ports.store.body(stream, loaded, body);
   // The lease was reckoned from the moment of the start, so its parts give the end of the start window back.
   const beginBefore = { wall: state.leaseUntil - definition.timeoutMs - limits.leaseMarginMs, monotonic: monotonicEnd };
@@ -79,6 +82,20 @@ async function perform(ports: AttemptPorts, stream: string, loaded: LoadedTask, 
   const emitted = { detailType: action.detailType, detail: value };
   return { type: 'succeed', ...jsonResult({}, 0), emitted };
 }
+
+/** A child may have been made from a state of its orchestration that was cancelled meanwhile: after a cancel nothing new starts. */
+async function isStillWanted({ orchestrations }: AttemptPorts, origin: Origin | null): Promise<boolean> {
+  if (origin === null || !('orchestrationId' in origin)) return true;
+  const { state } = await orchestrations.load(parentOf(origin));
+  return mayCall(state, origin.role);
+}
+
+const noLongerWanted: Verdict = {
+  type: 'fail',
+  error: { kind: 'cancelled', message: 'the orchestration that this task belongs to is over' },
+  retryable: false,
+  retryAfterMs: null,
+};
 
 const startedTooLate: Verdict = {
   type: 'fail',

@@ -11,7 +11,7 @@ import { renderResult } from './render-task.ts';
 import type { LoadedTask } from './task-store.ts';
 import { isoTime } from './times.ts';
 
-export type CallbackPorts = Omit<AttemptPorts, 'runners'>;
+export type CallbackPorts = Omit<AttemptPorts, 'runners' | 'orchestrations'>;
 
 /**
  * Makes one try to tell a task's outcome, if one is due. `first` is the bus asking for the first try, which does not wait

@@ -1,4 +1,7 @@
 import { limits } from '../domain/limits.ts';
+import { parentOf } from './children.ts';
+import { orchestrationEventSchemas } from './event-schemas/orchestration.ts';
+import { scheduleEventSchemas } from './event-schemas/schedule.ts';
 import type { EventBus, StoredEvent, UnsentWake, Wake, WakeQueue } from './ports.ts';
 
 export type DispatchPorts = {
@@ -43,7 +46,24 @@ function isFresh({ imported }: StoredEvent): boolean {
   return imported !== true;
 }
 
-/** One wake per stream, of its newest record. A running task needs none: a dead lease is found in the due index. */
+/** The events after which nothing more comes of a task by itself, unless it is tried again. */
+const ends: ReadonlySet<string> = new Set(['TaskSucceeded', 'TaskFailed', 'TaskCancelled', 'TaskDeleted']);
+
+/** The parents of the tasks that records end, each to be looked at at once: its task carries no version of it. */
+function wakesOfParents(records: readonly StoredEvent[]): readonly Wake[] {
+  const parents = new Map<string, Wake>();
+  for (const { type, facts } of records) {
+    if (facts.origin === null || !ends.has(type) || facts.status === 'scheduled') continue;
+    const stream = parentOf(facts.origin);
+    parents.set(stream, { stream, version: 0, dueAt: 0, target: null, lane: 'short' });
+  }
+  return [...parents.values()];
+}
+
+/**
+ * One wake per stream, of its newest record, and one for each parent of a task that ended. A running task needs none: a dead lease is
+ * found in the due index.
+ */
 export function wakesOf(records: readonly StoredEvent[], until: number): readonly Wake[] {
   const newest = new Map<string, StoredEvent>();
   for (const record of records) {
@@ -55,6 +75,7 @@ export function wakesOf(records: readonly StoredEvent[], until: number): readonl
     if (facts.wakeAt === null || facts.wakeAt > until || type === 'TaskStarted') continue;
     wakes.push({ stream, version, dueAt: facts.wakeAt, target: facts.target, lane: facts.lane });
   }
+  wakes.push(...wakesOfParents(records));
   return wakes;
 }
 
@@ -67,7 +88,15 @@ export function lateWakes(records: readonly StoredEvent[], now: number): readonl
   return wakesOf(late, now + limits.sweepHorizonMs);
 }
 
-const lifecycleTypes: ReadonlySet<string> = new Set(['TaskScheduled', 'TaskStarted', 'TaskSucceeded', 'TaskFailed', 'TaskCancelled']);
+const lifecycleTypes: ReadonlySet<string> = new Set([
+  'TaskScheduled',
+  'TaskStarted',
+  'TaskSucceeded',
+  'TaskFailed',
+  'TaskCancelled',
+  ...Object.keys(scheduleEventSchemas),
+  ...Object.keys(orchestrationEventSchemas),
+]);
 
 /** Narrowing what is published never silences a callback: the bus is what makes its first try. */
 export function isPublished(record: StoredEvent, types: ReadonlySet<string> = lifecycleTypes): boolean {

@@ -1,5 +1,7 @@
+import type { Facts } from '../domain/facts.ts';
 import type { Recurrence, RecurrenceProblem } from '../domain/schedule/recurrence.ts';
-import type { Facts, TaskState, TaskStatus } from '../domain/task/state.ts';
+import type { LiveState, StreamKind, StreamState, StreamStates } from '../domain/streams.ts';
+import type { TaskStatus } from '../domain/task/state.ts';
 
 /** Wall clock in epoch milliseconds; the monotonic clock, of which only differences mean something, in milliseconds too. */
 export type Clock = {
@@ -79,8 +81,8 @@ export type WakeQueue = { send(wakes: readonly Wake[]): Promise<readonly UnsentW
  */
 export type EventBus = { publish(events: readonly StoredEvent[]): Promise<readonly StoredEvent[]> };
 
-/** A stream as last projected. */
-export type View = { readonly stream: string; readonly version: number; readonly state: TaskState };
+/** A stream as last projected: its prefix tells of which kind its state is. */
+export type View<State extends StreamState = StreamState> = { readonly stream: string; readonly version: number; readonly state: State };
 /** What happened within one minute (epoch minutes) between two versions of a view. */
 export type Tally = {
   readonly minute: number;
@@ -93,8 +95,9 @@ export type Tally = {
 export type ViewWrite = { readonly before: View | null; readonly after: View; readonly tallies: readonly Tally[] };
 /** Rows due at or before `until`, earliest first. `target` narrows to one target, `after` continues a page. */
 export type DueQuery = { readonly until: number; readonly limit: number; readonly target?: string; readonly after?: Wake };
-export type ListQuery = {
-  readonly status: TaskStatus | null;
+export type ListQuery<Kind extends StreamKind = StreamKind> = {
+  readonly kind: Kind;
+  readonly status: LiveState<Kind>['status'] | null;
   readonly labels: readonly (readonly [string, string])[];
   readonly from: number | null;
   readonly to: number | null;
@@ -102,10 +105,15 @@ export type ListQuery = {
   /** The last row of the page before. */
   readonly after: { readonly createdAt: number; readonly id: string } | null;
 };
+/** Of tasks alone. */
 export type Statistics = {
   readonly counts: Readonly<Record<TaskStatus, number>>;
   readonly oldestDueAt: number | null;
   readonly lastHour: Omit<Tally, 'minute'>;
+};
+export type ListPage<Kind extends StreamKind = StreamKind> = {
+  readonly views: readonly View<StreamStates[Kind]>[];
+  readonly next: ListQuery['after'];
 };
 export type ReadModels = {
   read(streams: readonly string[]): Promise<ReadonlyMap<string, View>>;
@@ -113,7 +121,7 @@ export type ReadModels = {
   write(writes: readonly ViewWrite[], checkpoint?: number): Promise<readonly string[]>;
   due(query: DueQuery): Promise<readonly Wake[]>;
   /** Newest first; a page may be shorter than the limit although more follows, `next` then says where. */
-  list(query: ListQuery): Promise<{ readonly views: readonly View[]; readonly next: ListQuery['after'] }>;
+  list<Kind extends StreamKind>(query: ListQuery<Kind>): Promise<ListPage<Kind>>;
   statistics(now: number): Promise<Statistics>;
 };
 

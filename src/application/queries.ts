@@ -1,7 +1,7 @@
-import { limits } from '../domain/limits.ts';
 import { fold } from '../domain/task/evolve.ts';
 import { initialTask, type Live, type TaskState } from '../domain/task/state.ts';
 import { taskEvent } from './event-schemas.ts';
+import { historyOf } from './history.ts';
 import type { EventLog, StoredEvent } from './ports.ts';
 import { resultOf, type TaskBodies } from './render-task.ts';
 import { type LoadedTask, missingTask, type TaskStore, taskStream } from './task-store.ts';
@@ -53,8 +53,5 @@ export async function taskHistory(
 ): Promise<{ readonly events: readonly StoredEvent[]; readonly next: number | null } | null> {
   const found = await findTask(ports, id);
   if (found === null) return null;
-  const limit = Math.min(page.limit, limits.eventsPage);
-  const events = await ports.log.read(taskStream(id), { after: page.after, limit });
-  const last = events.at(-1)?.version ?? page.after;
-  return { events, next: last < found.state.version && events.length > 0 ? last : null };
+  return historyOf(ports.log, taskStream(id), { ...page, newest: found.state.version });
 }

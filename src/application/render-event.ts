@@ -1,9 +1,10 @@
 import { limits } from '../domain/limits.ts';
+import { idOf, kindOf } from '../domain/streams.ts';
 import type { Action, TaskEvent, TaskResult } from '../domain/task/events.ts';
-import { taskEvent } from './event-schemas.ts';
+import { streamEvent, taskEvent } from './event-schemas.ts';
 import type { StoredEvent } from './ports.ts';
+import { renderOrchestrationData, renderScheduleData } from './render-parent-event.ts';
 import { parsedOrText, renderAction, renderCallback, renderResult, renderRetry } from './render-task.ts';
-import { taskIdOf } from './task-store.ts';
 import { isoTime } from './times.ts';
 
 /** A bus entry: what an EventBridge rule matches on. */
@@ -14,7 +15,7 @@ export function renderDetail(stored: StoredEvent): object {
   const { facts } = stored;
   return {
     id: `${stored.stream}@${stored.version}`,
-    taskId: taskIdOf(stored.stream),
+    [`${kindOf(stored.stream)}Id`]: idOf(stored.stream),
     version: stored.version,
     type: stored.type,
     occurredAt: isoTime(stored.occurredAt),
@@ -32,20 +33,34 @@ export function renderDetail(stored: StoredEvent): object {
 /** The entries that the bus carries for one event: the event itself, and what its task put on the bus. */
 export function busEntries(stored: StoredEvent): readonly BusEntry[] {
   const entry: BusEntry = { source: 'errand', detailType: stored.type, detail: renderDetail(stored) };
-  const event = taskEvent(stored);
+  const event = streamEvent(stored);
   if (event.type !== 'TaskSucceeded' || event.data.emitted === undefined) return [entry];
   const { detailType, detail } = event.data.emitted;
   // Another source than the lifecycle's, so that no task can forge a lifecycle event.
   return [entry, { source: 'errand.task', detailType, detail: typeof detail === 'object' && detail !== null ? detail : { value: detail } }];
 }
 
-/** One event of a stream as `GET /tasks/{id}/events` shows it. */
+/** One event of a stream as its history shows it. */
 export function renderStreamEvent(stored: StoredEvent): object {
   return { version: stored.version, type: stored.type, occurredAt: isoTime(stored.occurredAt), data: renderData(stored) };
 }
 
 /** The data of an event with ISO times and masked secrets; bodies beyond the published size are left out and said so. */
 function renderData(stored: StoredEvent): object {
+  const kind = kindOf(stored.stream);
+  switch (kind) {
+    case 'task':
+      return renderTaskData(stored);
+    case 'schedule':
+      return renderScheduleData(stored, isShown(stored.body) ? stored.body : undefined);
+    case 'orchestration':
+      return renderOrchestrationData(stored);
+    default:
+      return kind satisfies never;
+  }
+}
+
+function renderTaskData(stored: StoredEvent): object {
   const event: TaskEvent = taskEvent(stored);
   switch (event.type) {
     case 'TaskScheduled': {

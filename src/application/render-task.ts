@@ -131,9 +131,12 @@ export function renderRetry(retry: RetryPolicy): object {
 }
 
 export function renderCallback(spec: CallbackSpec | null, state: CallbackState): object | null {
-  if (spec === null) return null;
-  const { url, method, headers, secretHeaders, on } = spec;
-  return { url, method, headers: renderHeaders(headers), ...renderSecretNames(secretHeaders), on, ...renderCallbackState(state) };
+  return spec === null ? null : { ...renderCallbackSpec(spec), ...renderCallbackState(state) };
+}
+
+/** A callback as it was asked for. */
+export function renderCallbackSpec({ url, method, headers, secretHeaders, on }: CallbackSpec): object {
+  return { url, method, headers: renderHeaders(headers), ...renderSecretNames(secretHeaders), on };
 }
 
 export function renderCallbackState(state: CallbackState): object {

@@ -1,6 +1,6 @@
 import { limits } from '../domain/limits.ts';
 import type { DueQuery, Wake, WakeQueue } from './ports.ts';
-import { endOf } from './sweep.ts';
+import { endOf, healAfterMs } from './sweep.ts';
 
 /** How far earlier sweeps came, in epoch milliseconds. Kept durably, so that a sweep that was missed or cut off is made up for. */
 export type SweepMarks = {
@@ -32,8 +32,6 @@ export type SweepReport = {
 };
 
 const minuteMs = 60_000;
-/** How long something must be overdue before it is looked at, each in its turn; what is overdue by more is looked at once an hour. */
-const healAfterMs = [1, 2, 4, 8, 16, 32].map((minutes) => minutes * minuteMs);
 const longOverdueMs = 64 * minuteMs;
 const hourMs = 60 * minuteMs;
 const page = 1_000;

@@ -1,3 +1,4 @@
+import { kindOf } from '../domain/streams.ts';
 import type { DueQuery, Wake } from './ports.ts';
 
 export type SweepPorts = {
@@ -40,15 +41,33 @@ export async function healOverdue(
     readonly rows: number;
     readonly from: Wake | undefined;
     readonly isLookedAfter: (stream: string) => boolean;
+    readonly now: number;
+    /** How far apart such sweeps are. */
+    readonly everyMs: number;
     readonly goOn: () => boolean;
   },
 ): Promise<Wake | undefined> {
   let cursor = overdue.from;
   for (let seen = 0; seen < overdue.rows && overdue.goOn(); seen += overdue.page) {
     const rows = await ports.due({ until: overdue.until, limit: overdue.page, ...(cursor === undefined ? {} : { after: cursor }) });
-    await ports.send(rows.filter(({ stream }) => !overdue.isLookedAfter(stream)));
+    await ports.send(rows.filter((row) => !overdue.isLookedAfter(row.stream) && isItsTurn(row, overdue)));
     cursor = rows.length < overdue.page ? undefined : rows.at(-1);
     if (cursor === undefined) break;
   }
   return cursor;
+}
+
+/** How long something must be overdue before it is looked at, each time in its turn; what is overdue by more is looked at once an hour. */
+export const healAfterMs: readonly number[] = [1, 2, 4, 8, 16, 32].map((minutes) => minutes * 60_000);
+const hourMs = 60 * 60_000;
+
+/**
+ * A task that is overdue and not under way was lost. What waits for a task of its own, though, is overdue for as long as that takes: it
+ * is looked at 1, 2, 4 ... 32 minutes after its time, then hourly.
+ */
+function isItsTurn({ stream, dueAt }: Wake, { now, everyMs }: { readonly now: number; readonly everyMs: number }): boolean {
+  if (kindOf(stream) === 'task') return true;
+  const overdueMs = now - dueAt;
+  const passed = (afterMs: number) => overdueMs >= afterMs && overdueMs - everyMs < afterMs;
+  return healAfterMs.some(passed) || (overdueMs >= hourMs && overdueMs % hourMs < everyMs);
 }

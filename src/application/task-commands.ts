@@ -1,9 +1,9 @@
 import { limits } from '../domain/limits.ts';
-import type { Header, TaskChanges, TaskDefinition } from '../domain/task/events.ts';
-import { isSealed } from '../domain/task/sealed-headers.ts';
+import type { TaskChanges, TaskDefinition } from '../domain/task/events.ts';
 import { type CommandOutcome, execute } from './execute.ts';
 import type { Clock, Digest, Ids, Sealer, Tokens } from './ports.ts';
-import type { ActionInput, BodyInput, CallbackInput, OutgoingInput, TaskChangesInput, TaskInput } from './task-input.ts';
+import { actionOf, bytesOf, callbackOf, headersOf } from './sealing.ts';
+import type { TaskChangesInput, TaskInput } from './task-input.ts';
 import { missingTask, type TaskStore, taskStream } from './task-store.ts';
 
 export type TaskCommandPorts = {
@@ -16,63 +16,10 @@ export type TaskCommandPorts = {
   readonly random: { next(): number };
 };
 
-/** Sealing is different each time. A value that was sealed before is taken over, so that the same change twice is no change. */
-function sealHeaders(input: OutgoingInput, sealer: Sealer, before: readonly Header[]): readonly Header[] {
-  return input.headers.map(({ name, value }) => {
-    if (!isSealed(name, input.secretHeaders)) return { name, value };
-    const lower = name.toLowerCase();
-    const known = before.find((header) => header.name === name && 'sealed' in header && opens(sealer, lower, header.sealed) === value);
-    return known ?? { name, sealed: sealer.seal(lower, value) };
-  });
-}
-
-/** What a sealed value holds; null if its key is gone. */
-function opens(sealer: Sealer, name: string, sealed: string): string | null {
-  try {
-    return sealer.open(name, sealed);
-  } catch {
-    return null;
-  }
-}
-
-function outgoing(input: OutgoingInput, sealer: Sealer, before: readonly Header[] = []) {
-  const { url, target, method, secretHeaders } = input;
-  return { url, target, method, headers: sealHeaders(input, sealer, before), secretHeaders };
-}
-
-function note(body: BodyInput | null, digest?: string) {
-  return body === null ? null : { kind: body.kind, bytes: body.bytes.length, ...(digest === undefined ? {} : { digest }) };
-}
-
-/** What a change is compared with: the headers there are, and the digest of the body that is given. */
-type Change = { readonly before?: readonly Header[]; readonly digest?: string | undefined };
-
-function actionOf(input: ActionInput, sealer: Sealer, change: Change = {}): TaskDefinition['action'] {
-  switch (input.kind) {
-    case 'http':
-      return { kind: 'http', ...outgoing(input, sealer, change.before), body: note(input.body, change.digest) };
-    case 'runner':
-      return { kind: 'runner', name: input.name, body: note(input.body) };
-    case 'event':
-      return { kind: 'event', detailType: input.detailType, body: note(input.body) };
-    default:
-      return input satisfies never;
-  }
-}
-
-function callbackOf(input: CallbackInput | null, sealer: Sealer, before: readonly Header[] = []): TaskDefinition['callback'] {
-  return input === null ? null : { ...outgoing(input, sealer, before), on: input.on };
-}
-
 /** The time that was asked for, reckoned when it is decided: never before then. Undefined where none was. */
 function timeOf(input: { readonly runAt?: number; readonly delayMs?: number | null }, now: number): number | undefined {
   if (input.delayMs !== undefined && input.delayMs !== null) return now + input.delayMs;
   return input.runAt === undefined ? undefined : Math.max(now, input.runAt);
-}
-
-/** An empty body is none: there are no bytes to keep or to send. */
-function bytesOf(body: BodyInput | null): Uint8Array | undefined {
-  return body === null || body.bytes.length === 0 ? undefined : body.bytes;
 }
 
 /**
@@ -136,10 +83,6 @@ export async function rescheduleTask(ports: TaskCommandPorts, id: string, input:
       return { type: 'reschedule', changes, ...(runAt === undefined ? {} : { runAt }) };
     },
   });
-}
-
-function headersOf(action: TaskDefinition['action'] | undefined): readonly Header[] {
-  return action?.kind === 'http' ? action.headers : [];
 }
 
 export async function cancelTask(ports: TaskCommandPorts, id: string, reason: string | null, guard: Guard): Promise<CommandOutcome> {

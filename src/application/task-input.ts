@@ -35,6 +35,8 @@ export type TaskInput = {
   readonly priority: number;
   readonly startBeforeMs: number | null;
 };
+/** What a schedule makes its tasks from. */
+export type TemplateInput = Omit<TaskInput, 'id' | 'runAt' | 'delayMs'>;
 export type TaskChangesInput = {
   readonly runAt?: number;
   readonly delayMs?: number;

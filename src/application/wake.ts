@@ -1,25 +1,42 @@
 import { limits } from '../domain/limits.ts';
+import { kindOf } from '../domain/streams.ts';
 import { endedOf, wakeAt } from '../domain/task/state.ts';
 import { attemptTask } from './attempt.ts';
 import type { AttemptPorts } from './attempt-ports.ts';
 import { deliverCallback } from './callback.ts';
+import { isDue } from './early-wake.ts';
 import { execute } from './execute.ts';
-import type { Wake, WakeQueue } from './ports.ts';
+import { type OrchestrationWakePorts, wakeOrchestration } from './orchestration-looks.ts';
+import type { Wake } from './ports.ts';
+import { type ScheduleWakePorts, wakeSchedule } from './schedule-looks.ts';
 
-export type WakePorts = AttemptPorts & {
-  readonly wakes: WakeQueue;
-  /** The lane that this host's workers serve; absent where one host serves both. */
-  readonly lane?: Wake['lane'];
-};
+export type WakePorts = AttemptPorts &
+  ScheduleWakePorts &
+  OrchestrationWakePorts & {
+    /** The lane that this host's workers serve; absent where one host serves both. */
+    readonly lane?: Wake['lane'];
+  };
 
 /**
  * "Look at this stream": folds it and does what its state says is due. A duplicate, late or stale wake does nothing.
- * One that is a little early is waited out; an earlier one is sent again, but only by the newest version's wake,
- * as a newer event has a wake or a due row of its own.
+ * What a look finds depends on the state alone, never on the wake.
  */
 export async function handleWake(ports: WakePorts, wake: Wake): Promise<void> {
-  const { clock, store } = ports;
-  const loaded = await store.load(wake.stream, wake.version);
+  const kind = kindOf(wake.stream);
+  switch (kind) {
+    case 'task':
+      return wakeTask(ports, wake);
+    case 'schedule':
+      return wakeSchedule(ports, wake);
+    case 'orchestration':
+      return wakeOrchestration(ports, wake);
+    default:
+      return kind satisfies never;
+  }
+}
+
+async function wakeTask(ports: WakePorts, wake: Wake): Promise<void> {
+  const loaded = await ports.store.load(wake.stream, wake.version);
   const { state } = loaded;
   const dueAt = wakeAt(state);
   if (dueAt === null) return;
@@ -29,14 +46,7 @@ export async function handleWake(ports: WakePorts, wake: Wake): Promise<void> {
     await ports.wakes.send([{ ...wake, version: state.version, dueAt, lane: 'long' }]);
     return;
   }
-  // A timer may fire within the millisecond before its time, and the clock may be set meanwhile: it is asked again.
-  for (let early = dueAt - clock.now(); early > 0; early = dueAt - clock.now()) {
-    if (early > limits.wakeEarlyMs) {
-      if (wake.version === state.version) await ports.wakes.send([{ ...wake, dueAt }]);
-      return;
-    }
-    await clock.sleep(early);
-  }
+  if (!(await isDue(ports, wake, { version: state.version, dueAt }))) return;
   switch (state.status) {
     case 'scheduled':
       return attemptTask(ports, wake.stream, loaded);

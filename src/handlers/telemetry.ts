@@ -1,7 +1,7 @@
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import type { AttemptReport } from '../application/attempt-ports.ts';
 import type { Logger } from '../application/ports.ts';
-import { taskIdOf } from '../application/task-store.ts';
+import { idOf } from '../domain/streams.ts';
 import type { InvocationContext } from './lambda.ts';
 import { createLogging, type LogLevel } from './logging.ts';
 
@@ -38,7 +38,7 @@ export function createTelemetry(service: string, level: LogLevel): Telemetry {
     logger,
     count,
     attempt: ({ stream, run, attempt, target, lateMs, durationMs, outcome }) => {
-      logger.info('attempt', { taskId: taskIdOf(stream), run, attempt, target, lateMs, durationMs, outcome });
+      logger.info('attempt', { taskId: idOf(stream), run, attempt, target, lateMs, durationMs, outcome });
       metrics.addMetric('AttemptLateness', 'Milliseconds', lateMs);
       // Waiting for an answer and asking to go on are what the target was called for.
       count(outcome === 'failed' ? 'AttemptsFailed' : 'AttemptsSucceeded', 1);

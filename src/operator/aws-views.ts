@@ -9,9 +9,9 @@ import { SqliteReadModels } from '../adapters/sqlite/read-models.ts';
 import { viewOf } from '../adapters/sqlite/view-rows.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { parseStoredEvent } from '../application/event-schemas.ts';
-import type { ReadModels, Wake, WakeQueue } from '../application/ports.ts';
+import type { ReadModels, View, Wake, WakeQueue } from '../application/ports.ts';
 import { limits } from '../domain/limits.ts';
-import { factsOf } from '../domain/task/state.ts';
+import { factsOfStream } from '../domain/streams.ts';
 import type { Environment } from '../handlers/environment.ts';
 import { wireViews } from '../handlers/wiring/dynamodb.ts';
 import { compareReadModels, type LogPart, rebuild, type StoredRow, type StoredRows } from '../projections/rebuild.ts';
@@ -86,10 +86,8 @@ function wakesIn({ ERRAND_WAKE_QUEUE_URL: short, ERRAND_WAKE_LONG_QUEUE_URL: lon
   return new SqsWakeQueue({ client: sqsClient(), queueUrls: { short, long }, now: () => systemClock.now(), ...retryPorts });
 }
 
-type NewRow = { readonly stream: string; readonly version: number; readonly state: Parameters<typeof factsOf>[0] };
-
-function factsAsWake({ stream, version, state }: NewRow): Wake | null {
-  const { wakeAt, target, lane } = factsOf(state);
+function factsAsWake({ stream, version, state }: View): Wake | null {
+  const { wakeAt, target, lane } = factsOfStream(stream, state);
   return wakeAt === null ? null : { stream, version, dueAt: wakeAt, target, lane };
 }
 

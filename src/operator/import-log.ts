@@ -1,7 +1,7 @@
+import { snapshotSchemaVersion } from '../application/aggregate-store.ts';
 import type { Snapshot, StoredEvent } from '../application/ports.ts';
-import { snapshotSchemaVersion } from '../application/task-store.ts';
 import { limits } from '../domain/limits.ts';
-import type { TaskState } from '../domain/task/state.ts';
+import type { StreamState } from '../domain/streams.ts';
 import { runningTasks } from './export-log.ts';
 import type { Manifest } from './log-file.ts';
 import { differencesOf, eventsOfFile, verifyLogFile } from './log-file-reader.ts';
@@ -117,7 +117,7 @@ async function appendTogether(host: LogHost, chunk: readonly Append[]): Promise<
 }
 
 /** Long streams must be as short to load as they were. */
-function snapshotOf(state: TaskState): Snapshot | undefined {
+function snapshotOf(state: StreamState): Snapshot | undefined {
   if (state.version % limits.snapshotEvery !== 0) return undefined;
   return { version: state.version, schemaVersion: snapshotSchemaVersion, state: JSON.stringify(state) };
 }

@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto';
-import { parseStoredEvent, taskEvent } from '../application/event-schemas.ts';
+import { parseStoredEvent, streamEvent } from '../application/event-schemas.ts';
 import type { StoredEvent } from '../application/ports.ts';
-import { evolve } from '../domain/task/evolve.ts';
-import { initialTask, type TaskState } from '../domain/task/state.ts';
+import { foldStream, kindOf, type StreamState } from '../domain/streams.ts';
 import { CollectionChecksum, canonicalJson } from './checksum.ts';
 import { sealingKeyIdsOf } from './log-keys.ts';
 import { notedBytes } from './noted-bytes.ts';
@@ -41,19 +40,20 @@ export class LogSurvey {
   #bodyCount = 0;
   #newestAt = 0;
   #stream: string | null = null;
-  #state: TaskState = initialTask;
+  #state: StreamState | null = null;
 
   /** Gives the state of the event's stream after it. */
-  add(event: StoredEvent): TaskState {
+  add(event: StoredEvent): StreamState {
     if (event.stream !== this.#stream) this.#begin(event.stream);
     const parsed = checked(event);
-    this.#state = folded(this.#state, parsed);
+    const state = folded(this.#state, parsed);
+    this.#state = state;
     this.#events.add(digestOf(event));
     for (const id of sealingKeyIdsOf(parsed)) this.#keyIds.add(id);
     this.#eventCount += 1;
     if (event.body !== undefined) this.#bodyCount += 1;
     this.#newestAt = Math.max(this.#newestAt, event.occurredAt);
-    return this.#state;
+    return state;
   }
 
   /** Nothing may be added afterwards. */
@@ -72,16 +72,17 @@ export class LogSurvey {
   }
 
   #begin(next: string | null): void {
-    if (this.#stream !== null) {
+    if (this.#stream !== null && this.#state !== null) {
       this.#streamCount += 1;
       this.#folds.add(canonicalJson([this.#stream, this.#state.version, this.#state]));
-      if (this.#state.status === 'running') {
+      // An orchestration that runs is at rest between its tasks.
+      if (this.#state.status === 'running' && kindOf(this.#stream) === 'task') {
         this.#runningCount += 1;
         if (this.#running.length < runningShown) this.#running.push(this.#stream);
       }
     }
     this.#stream = next;
-    this.#state = initialTask;
+    this.#state = null;
   }
 }
 
@@ -97,9 +98,9 @@ function checked(event: StoredEvent): StoredEvent {
   return parsed;
 }
 
-function folded(state: TaskState, event: StoredEvent): TaskState {
+function folded(state: StreamState | null, event: StoredEvent): StreamState {
   try {
-    return evolve(state, taskEvent(event));
+    return foldStream(event.stream, state, [streamEvent(event)]);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new Refused(`the log does not fold (or gives a stream in parts): ${why}`, { cause });

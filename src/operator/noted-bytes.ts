@@ -1,9 +1,9 @@
-import { taskEvent } from '../application/event-schemas.ts';
+import { streamEvent } from '../application/event-schemas.ts';
 import type { StoredEvent } from '../application/ports.ts';
 
 /** How many bytes lie beside an event, as its data tells. The event must have been parsed. */
 export function notedBytes(stored: StoredEvent): number {
-  const event = taskEvent(stored);
+  const event = streamEvent(stored);
   switch (event.type) {
     case 'TaskScheduled':
     case 'TaskRescheduled':
@@ -15,6 +15,12 @@ export function notedBytes(stored: StoredEvent): number {
     case 'TaskSucceeded':
     case 'TaskFailed':
       return event.data.result?.bytes ?? 0;
+    case 'ScheduleCreated':
+    case 'ScheduleChanged':
+      return event.data.template?.action.body?.bytes ?? 0;
+    case 'OrchestrationScheduled':
+    case 'OrchestrationChanged':
+      return event.data.plan?.definition.bytes ?? 0;
     case 'TaskStarted':
     case 'TaskHeartbeat':
     case 'TaskCancelled':
@@ -23,6 +29,23 @@ export function notedBytes(stored: StoredEvent): number {
     case 'CallbackSucceeded':
     case 'CallbackFailed':
     case 'CallbackReopened':
+    case 'SchedulePaused':
+    case 'ScheduleResumed':
+    case 'OccurrenceFired':
+    case 'OccurrenceBuffered':
+    case 'OccurrencesSkipped':
+    case 'OccurrenceTriggered':
+    case 'ScheduleFinished':
+    case 'ScheduleDeleted':
+    case 'StepStarted':
+    case 'StepFinished':
+    case 'CheckStarted':
+    case 'CheckFinished':
+    case 'FallbackStarted':
+    case 'FallbackFinished':
+    case 'OrchestrationFinished':
+    case 'OrchestrationCancelled':
+    case 'ChildConfirmed':
     case 'Erased':
       return 0;
     default:

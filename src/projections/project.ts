@@ -1,4 +1,4 @@
-import { taskEvent } from '../application/event-schemas.ts';
+import { streamEvent, taskEvent } from '../application/event-schemas.ts';
 import {
   type EventLog,
   type ReadModels,
@@ -8,8 +8,7 @@ import {
   type View,
   type ViewWrite,
 } from '../application/ports.ts';
-import { fold } from '../domain/task/evolve.ts';
-import { initialTask } from '../domain/task/state.ts';
+import { foldStream } from '../domain/streams.ts';
 
 export type ProjectPorts = {
   readonly log: EventLog;
@@ -24,7 +23,7 @@ export type ProjectPorts = {
 const rounds = 10;
 
 /**
- * Carries a batch of the change feed into the read models: due index, task list, statistics. Records are hints, they may come
+ * Carries a batch of the change feed into the read models: due index, lists, statistics. Records are hints, they may come
  * twice, late and in any order: a view is folded forward from its own version, with events read from the log where the batch
  * leaves a gap, and only ever written forward. One write per stream and batch, so that a task which starts and finishes within
  * the batch never gets a due row. `checkpoint` is stored together with the views where the host has positions.
@@ -79,7 +78,7 @@ async function step(
   const newest = events.at(-1);
   if (newest === undefined) return null;
   try {
-    const state = fold(before?.state ?? initialTask, events.map(taskEvent));
+    const state = foldStream(stream, before?.state ?? null, events.map(streamEvent));
     return { before, after: { stream, version: newest.version, state }, tallies: tally(events) };
   } catch (error) {
     onBroken(stream, error);

@@ -6,11 +6,14 @@ import { createSigner } from '../adapters/crypto/signer.ts';
 import { createTokens } from '../adapters/crypto/tokens.ts';
 import { refusedLiteral } from '../adapters/http/public-address.ts';
 import { createHttpCaller } from '../adapters/http/undici-caller.ts';
+import { recurrences } from '../adapters/recurrence/recurrences.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { deliverCallback } from '../application/callback.ts';
 import { interruptAttempts } from '../application/interrupt.ts';
+import { createOrchestrationStore } from '../application/orchestration-store.ts';
 import type { Logger, StoredEvent, Wake } from '../application/ports.ts';
 import type { Runners } from '../application/runner.ts';
+import { createScheduleStore } from '../application/schedule-store.ts';
 import { createTaskStore } from '../application/task-store.ts';
 import { handleWake, type WakePorts } from '../application/wake.ts';
 import { type Api, createApi } from '../handlers/http/api.ts';
@@ -24,7 +27,7 @@ import type { Job } from './slots.ts';
 import { openStorage, type Storage } from './storage.ts';
 import { version } from './version.ts';
 
-/** Folded streams kept in memory; a state is about a kilobyte. */
+/** Folded streams of each kind kept in memory; a state is about a kilobyte. */
 const cachedStreams = 16_384;
 const heldWakes = 100_000;
 const waitingPerTarget = 10_000;
@@ -63,7 +66,10 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
     userAgent: `Errand/${version}`,
   };
   const ids = createRandomIds(systemClock);
-  const store = createTaskStore({ log, ids, cacheEntries: cachedStreams });
+  const storing = { log, ids, cacheEntries: cachedStreams };
+  const store = createTaskStore(storing);
+  const schedules = createScheduleStore(storing);
+  const orchestrations = createOrchestrationStore(storing);
   const caller = createHttpCaller({
     egress: settings.egress,
     connectionsPerTarget: Math.max(1, Math.floor(settings.concurrency / 4)),
@@ -85,6 +91,9 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
   });
   const ports: WakePorts = {
     store,
+    schedules,
+    orchestrations,
+    recurrences,
     clock: systemClock,
     random: systemRandom,
     caller,
@@ -113,6 +122,9 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
 
   const api = createApi({
     store,
+    schedules,
+    orchestrations,
+    recurrences,
     log,
     views,
     clock: systemClock,

@@ -176,6 +176,8 @@ export class Scheduler implements WakeQueue {
       rows: healRows,
       from: this.#healCursor,
       isLookedAfter: (stream) => this.#slots.has(stream),
+      now,
+      everyMs: sweepEveryMs,
       goOn: () => !this.#stopped,
     });
   }

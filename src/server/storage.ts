@@ -6,9 +6,9 @@ import { eventLogMigrations } from '../adapters/sqlite/event-log-schema.ts';
 import { refuseNewerEvents } from '../adapters/sqlite/event-rows.ts';
 import { readModelMigrations } from '../adapters/sqlite/read-model-schema.ts';
 import { SqliteReadModels } from '../adapters/sqlite/read-models.ts';
+import { snapshotSchemaVersion } from '../application/aggregate-store.ts';
 import { eventSchemaVersion, parseStoredEvent } from '../application/event-schemas.ts';
 import type { Logger } from '../application/ports.ts';
-import { snapshotSchemaVersion } from '../application/task-store.ts';
 
 /** How many of the newest events the feeds find in memory: a burst of some seconds. */
 const recentEvents = 16_384;

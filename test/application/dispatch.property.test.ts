@@ -191,3 +191,27 @@ describe('dispatch', () => {
     expect(typesOf(perform(reopened, { type: 'delete' }).history)).toEqual(['TaskScheduled', 'TaskStarted', 'TaskFailed']);
   });
 });
+
+describe('a task that belongs to a schedule or an orchestration', () => {
+  const origins = [
+    [{ scheduleId: 'nightly', occurrence: 3 }, 'schedule#nightly'],
+    [{ orchestrationId: 'order', step: 1, role: 'task' }, 'orchestration#order'],
+  ] as const;
+
+  test.each(origins)('has it woken by its end, and by nothing before: %j', (origin, parent) => {
+    const begun = start(created('task#child', { origin }));
+    const records = [...storedEvents(fail(begun, true)), ...storedEvents(succeed(begun)).slice(-1)];
+    const last = records.slice(-1);
+
+    expect(wakesOf(records.slice(0, -1), Number.POSITIVE_INFINITY).filter(({ stream }) => stream === parent)).toEqual([]);
+    expect(wakesOf(last, Number.POSITIVE_INFINITY).filter(({ stream }) => stream === parent)).toEqual([
+      { stream: parent, version: 0, dueAt: 0, target: null, lane: 'short' },
+    ]);
+  });
+
+  test.each(origins)('has it woken by its deletion: %j', (origin, parent) => {
+    const gone = perform(created('task#child', { origin }), { type: 'delete' }).history;
+
+    expect(wakesOf(storedEvents(gone).slice(-1), Number.POSITIVE_INFINITY).map(({ stream }) => stream)).toContain(parent);
+  });
+});

@@ -26,8 +26,8 @@ export const layers: readonly Layer[] = [
   },
   {
     name: 'stored events',
-    holds: /^src\/application\/event-schemas\.ts$/,
-    imports: ['domain', 'ports'],
+    holds: /^src\/application\/event-schemas(?:\.ts$|\/)/,
+    imports: ['domain', 'ports', 'stored events'],
     because: 'how an event lies in the log is read by use cases and projections alike, so it may not depend on either',
   },
   {

@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ListQuery, ReadModels, Tally, View, ViewWrite, Wake } from '../../src/application/ports.ts';
+import type { StreamState } from '../../src/domain/streams.ts';
 import { fold as foldEvents } from '../../src/domain/task/evolve.ts';
 import { factsOf, initialTask, type TaskStatus } from '../../src/domain/task/state.ts';
 import { tally } from '../../src/projections/project.ts';
+import * as orchestrated from '../domain/orchestration/histories.ts';
+import * as scheduled from '../domain/schedule-histories.ts';
 import { at, callbackSpec, epoch, type History, hour, minute, perform, second } from '../domain/task-histories.ts';
 import { start, succeed } from '../support/histories.ts';
 import { newestFirst } from '../support/memory-read-models.ts';
@@ -16,7 +19,7 @@ export type ReadModelsUnderTest = {
   readonly close: () => Promise<void> | void;
 };
 
-const everything: ListQuery = { status: null, labels: [], from: null, to: null, limit: 100, after: null };
+const everything: ListQuery<'task'> = { kind: 'task', status: null, labels: [], from: null, to: null, limit: 100, after: null };
 const forever = epoch + 400 * 24 * hour;
 
 /** What every adapter of the read models does. Indexes may lag, pages may be short: following `next` is what counts. */
@@ -112,6 +115,71 @@ export function readModelsContract(name: string, open: () => Promise<ReadModelsU
         expect(await write(step(null, one), step(null, two))).toEqual(['task#one']);
 
         expect(await listed()).toEqual(['two', 'one']);
+      });
+    });
+
+    describe('streams of several kinds', () => {
+      const labels = { team: 'blue' };
+      const named = <State extends StreamState>(state: State): State => ({ ...state, id: 'same' });
+      const task = viewOf(created('task#same', { labels }, epoch, epoch + hour));
+      const schedule: View = {
+        stream: 'schedule#same',
+        version: 1,
+        state: named(scheduled.given({ labels }).state),
+      };
+      const orchestration: View = {
+        stream: 'orchestration#same',
+        version: 1,
+        state: named(orchestrated.given(orchestrated.scheduled()).state),
+      };
+      const idsOf = async (query: ListQuery) => (await models.list(query)).views.map(({ stream }) => stream);
+
+      beforeEach(async () => {
+        await write(...[task, schedule, orchestration].map((after) => ({ before: null, after, tallies: [] })));
+      });
+
+      test('are read back by their streams, whatever their ids have in common', async () => {
+        const views = await models.read(['task#same', 'schedule#same', 'orchestration#same']);
+
+        expect(views.get('task#same')).toEqual(task);
+        expect(views.get('schedule#same')).toEqual(schedule);
+        expect(views.get('orchestration#same')).toEqual(orchestration);
+      });
+
+      test('have a list of their own each, by status and label too', async () => {
+        const whole = { labels: [], from: null, to: null, limit: 10, after: null };
+        expect(await idsOf({ kind: 'task', status: null, ...whole })).toEqual(['task#same']);
+        expect(await idsOf({ kind: 'schedule', status: null, ...whole })).toEqual(['schedule#same']);
+        expect(await idsOf({ kind: 'orchestration', status: null, ...whole })).toEqual(['orchestration#same']);
+        expect(await idsOf({ kind: 'schedule', status: 'active', ...whole })).toEqual(['schedule#same']);
+        expect(await idsOf({ kind: 'schedule', status: 'paused', ...whole })).toEqual([]);
+        expect(await idsOf({ kind: 'orchestration', status: 'scheduled', ...whole })).toEqual(['orchestration#same']);
+        expect(await idsOf({ kind: 'task', status: null, ...whole, labels: [['team', 'blue']] })).toEqual(['task#same']);
+        expect(await idsOf({ kind: 'schedule', status: null, ...whole, labels: [['team', 'blue']] })).toEqual(['schedule#same']);
+        expect(await idsOf({ kind: 'orchestration', status: null, ...whole, labels: [['team', 'blue']] })).toEqual([]);
+        expect(await idsOf({ kind: 'orchestration', status: null, ...whole, labels: [['customer', '42']] })).toEqual([
+          'orchestration#same',
+        ]);
+      });
+
+      test('share the due index, and only tasks are counted', async () => {
+        expect((await dueRows()).map(({ stream }) => stream)).toEqual(['orchestration#same', 'schedule#same', 'task#same']);
+
+        const { counts, oldestDueAt } = await models.statistics(epoch);
+        expect(counts).toEqual({ scheduled: 1, running: 0, waiting: 0, succeeded: 0, failed: 0, cancelled: 0 });
+        expect(oldestDueAt).toBe(epoch + hour);
+      });
+
+      test('go forward, and leave their list when they are deleted', async () => {
+        const before = scheduled.given({ labels });
+        const after = scheduled.perform(before, scheduled.ask.remove(before)).history.state;
+        const gone: View = { stream: 'schedule#same', version: 2, state: named(after) };
+
+        expect(await write({ before: schedule, after: gone, tallies: [] })).toEqual([]);
+
+        expect(await idsOf({ kind: 'schedule', status: null, labels: [], from: null, to: null, limit: 10, after: null })).toEqual([]);
+        expect((await models.read(['schedule#same'])).get('schedule#same')).toEqual(gone);
+        expect((await dueRows()).map(({ stream }) => stream)).toEqual(['orchestration#same', 'task#same']);
       });
     });
 
@@ -211,6 +279,7 @@ export function readModelsContract(name: string, open: () => Promise<ReadModelsU
           ),
           from: fc.option(fc.constantFrom(epoch, epoch + 1, epoch + second, epoch + hour), { freq: 2 }),
           to: fc.option(fc.constantFrom(epoch + 1, epoch + second, epoch + minute, epoch + 4 * hour), { freq: 2 }),
+          kind: fc.constant('task' as const),
           limit: fc.integer({ min: 1, max: 7 }),
         });
         await fc.assert(

@@ -6,7 +6,7 @@ import { MemoryEventLog } from '../support/memory-event-log.ts';
 import { MemoryReadModels } from '../support/memory-read-models.ts';
 
 const named = (name: string): Error => Object.assign(new Error(name), { name });
-const query = { status: null, labels: [], from: null, to: null, limit: 1, after: null };
+const query = { kind: 'task' as const, status: null, labels: [], from: null, to: null, limit: 1, after: null };
 
 describe('read models and a log that cannot be reached', () => {
   test('are told as such when it may pass', async () => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { snapshotSchemaVersion } from '../../src/application/aggregate-store.ts';
 import type { AppendOutcome, EventLog, StoredEvent } from '../../src/application/ports.ts';
-import { snapshotSchemaVersion } from '../../src/application/task-store.ts';
 import { exportLog } from '../../src/operator/export-log.ts';
 import { importLog } from '../../src/operator/import-log.ts';
 import type { LogHost } from '../../src/operator/log-host.ts';

@@ -4,6 +4,7 @@ import { type Database, openDatabase } from '../../src/adapters/sqlite/database.
 import { readModelMigrations } from '../../src/adapters/sqlite/read-model-schema.ts';
 import { SqliteReadModels } from '../../src/adapters/sqlite/read-models.ts';
 import { type ReadModels, type StoredEvent, UnreadableEvent, type ViewWrite } from '../../src/application/ports.ts';
+import { factsOfStream } from '../../src/domain/streams.ts';
 import { factsOf } from '../../src/domain/task/state.ts';
 import { project, tally } from '../../src/projections/project.ts';
 import { rebuild } from '../../src/projections/rebuild.ts';
@@ -143,7 +144,9 @@ describe('one batch', () => {
 
     await project({ log: new MemoryEventLog(), views: models, onBroken }, storedEvents(history), 3);
 
-    expect(seen.map(({ before, after }) => [before, after.version, factsOf(after.state).wakeAt])).toEqual([[null, 3, null]]);
+    expect(seen.map(({ before, after }) => [before, after.version, factsOfStream(after.stream, after.state).wakeAt])).toEqual([
+      [null, 3, null],
+    ]);
     expect(models.checkpoint).toBe(3);
   });
 

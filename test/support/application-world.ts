@@ -2,9 +2,12 @@ import { sha256Digest } from '../../src/adapters/crypto/digest.ts';
 import { createSealer } from '../../src/adapters/crypto/sealer.ts';
 import { createSigner } from '../../src/adapters/crypto/signer.ts';
 import { createTokens } from '../../src/adapters/crypto/tokens.ts';
+import { recurrences } from '../../src/adapters/recurrence/recurrences.ts';
 import { deliverCallback } from '../../src/application/callback.ts';
+import { createOrchestrationStore } from '../../src/application/orchestration-store.ts';
 import type { EventLog, StoredEvent } from '../../src/application/ports.ts';
 import type { Runner } from '../../src/application/runner.ts';
+import { createScheduleStore } from '../../src/application/schedule-store.ts';
 import type { TaskCommandPorts } from '../../src/application/task-commands.ts';
 import { scheduleTask } from '../../src/application/task-commands.ts';
 import type { TaskInput } from '../../src/application/task-input.ts';
@@ -53,9 +56,13 @@ export function createWorld(options: WorldOptions = {}) {
   const tokens = createTokens([new Uint8Array(32).fill(2)]);
   const signer = createSigner([`whsec_${Buffer.alloc(32, 3).toString('base64')}`]);
   const outgoing = { sealer, tokens, signer, publicUrl: 'https://errand.example', userAgent: 'Errand/test' };
-  const store = createTaskStore({ log: options.through?.(log) ?? log, ids, cacheEntries: options.cacheEntries ?? 0 });
+  const storing = { log: options.through?.(log) ?? log, ids, cacheEntries: options.cacheEntries ?? 0 };
+  const store = createTaskStore(storing);
   const ports: WakePorts & TaskCommandPorts = {
     store,
+    schedules: createScheduleStore(storing),
+    orchestrations: createOrchestrationStore(storing),
+    recurrences,
     clock,
     ids,
     sealer,

@@ -1,5 +1,6 @@
-import type { DueQuery, ListQuery, ReadModels, Statistics, Tally, View, ViewWrite, Wake } from '../../src/application/ports.ts';
-import { factsOf, type Live, type TaskStatus } from '../../src/domain/task/state.ts';
+import type { DueQuery, ListPage, ListQuery, ReadModels, Statistics, Tally, View, ViewWrite, Wake } from '../../src/application/ports.ts';
+import { factsOfStream, isListed, kindOf, type LiveState, type StreamKind, type StreamStates } from '../../src/domain/streams.ts';
+import type { TaskStatus } from '../../src/domain/task/state.ts';
 
 const statuses: readonly TaskStatus[] = ['scheduled', 'running', 'waiting', 'succeeded', 'failed', 'cancelled'];
 const windowMinutes = 60;
@@ -43,28 +44,30 @@ export class MemoryReadModels implements ReadModels {
       .slice(0, limit);
   }
 
-  async list(query: ListQuery): Promise<{ readonly views: readonly View[]; readonly next: ListQuery['after'] }> {
-    const { status, labels, from, to, after, limit } = query;
-    const listed = [...this.#views.values()].flatMap((view) => (isListed(view) ? [view] : []));
+  async list<Kind extends StreamKind>(query: ListQuery<Kind>): Promise<ListPage<Kind>> {
+    const { kind, status, labels, from, to, after, limit } = query;
+    const listed = [...this.#views.values()].flatMap((view) => (hasLiveState(view) && kindOf(view.stream) === kind ? [view] : []));
     const matching = listed
       .filter(({ state }) => status === null || state.status === status)
-      .filter(({ state }) => labels.every(([name, value]) => state.definition.labels[name] === value))
+      .filter(({ stream, state }) => labels.every(([name, value]) => factsOfStream(stream, state).labels[name] === value))
       .filter(({ state }) => (from === null || state.createdAt >= from) && (to === null || state.createdAt < to))
       .sort((left, right) => newestFirst(left.state, right.state))
       .filter(({ state }) => after === null || newestFirst(state, after) > 0);
     const views = matching.slice(0, limit);
     const last = views.at(-1)?.state;
-    return { views, next: matching.length > limit && last !== undefined ? { createdAt: last.createdAt, id: last.id } : null };
+    const next = matching.length > limit && last !== undefined ? { createdAt: last.createdAt, id: last.id } : null;
+    return { views: views as readonly View[] as readonly View<StreamStates[Kind]>[], next };
   }
 
   async statistics(now: number): Promise<Statistics> {
-    const states = [...this.#views.values()].map(({ state }) => state.status);
+    const tasks = [...this.#views.values()].filter(({ stream }) => kindOf(stream) === 'task');
+    const states = tasks.map(({ state }) => state.status);
     const counts = Object.fromEntries(statuses.map((status) => [status, states.filter((other) => other === status).length]));
     const recent = this.#minutes.filter(({ minute }) => minute > Math.floor(now / 60_000) - windowMinutes);
     const sum = (name: 'started' | 'succeeded' | 'failed' | 'retried') => recent.reduce((total, tally) => total + tally[name], 0);
     return {
       counts: counts as Record<TaskStatus, number>,
-      oldestDueAt: this.dueRows()[0]?.dueAt ?? null,
+      oldestDueAt: this.dueRows().find(({ stream }) => kindOf(stream) === 'task')?.dueAt ?? null,
       lastHour: { started: sum('started'), succeeded: sum('succeeded'), failed: sum('failed'), retried: sum('retried') },
     };
   }
@@ -73,15 +76,15 @@ export class MemoryReadModels implements ReadModels {
   dueRows(): readonly Wake[] {
     return [...this.#views.values()]
       .flatMap(({ stream, version, state }): Wake[] => {
-        const { wakeAt, target, lane } = factsOf(state);
+        const { wakeAt, target, lane } = factsOfStream(stream, state);
         return wakeAt === null ? [] : [{ stream, version, dueAt: wakeAt, target, lane }];
       })
       .sort((left, right) => left.dueAt - right.dueAt || (left.stream < right.stream ? -1 : 1));
   }
 }
 
-function isListed(view: View): view is View & { readonly state: Live } {
-  return view.state.status !== 'missing' && view.state.status !== 'deleted';
+function hasLiveState(view: View): view is View<LiveState> {
+  return isListed(view.state);
 }
 
 type Place = { readonly createdAt: number; readonly id: string };

@@ -14,7 +14,7 @@ export type Everything = {
 };
 
 const statuses: readonly TaskStatus[] = ['scheduled', 'running', 'waiting', 'succeeded', 'failed', 'cancelled'];
-const whole: ListQuery = { status: null, labels: [], from: null, to: null, limit: 1_000, after: null };
+const whole: ListQuery<'task'> = { kind: 'task', status: null, labels: [], from: null, to: null, limit: 1_000, after: null };
 const queries: readonly ListQuery[] = [
   whole,
   ...statuses.map((status) => ({ ...whole, status })),

@@ -49,7 +49,10 @@ function stageFaults(of: Template): readonly string[] {
   });
 }
 
-const commands = ['POST', 'PUT', 'PATCH', 'DELETE'].flatMap((method) => [`${method} /tasks`, `${method} /tasks/{proxy+}`]);
+const changing = ['/tasks', '/schedules', '/orchestrations'];
+const commands = ['POST', 'PUT', 'PATCH', 'DELETE'].flatMap((method) =>
+  changing.flatMap((path) => [`${method} ${path}`, `${method} ${path}/{proxy+}`]),
+);
 const open = ['ANY /health', 'ANY /openapi.json', 'ANY /docs'];
 
 describe('the API', () => {

@@ -1,12 +1,12 @@
 import { type DynamoDBClient, QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
-import type { DueQuery, ListQuery, ReadModels, Statistics, View, ViewWrite, Wake } from '../../application/ports.ts';
-import type { TaskStatus } from '../../domain/task/state.ts';
+import type { DueQuery, ListPage, ListQuery, ReadModels, Statistics, View, ViewWrite, Wake } from '../../application/ports.ts';
+import { factsOfStream, isListed, kindOf, type StreamKind, type StreamStates } from '../../domain/streams.ts';
 import { getItems } from './batch-get.ts';
 import { countsKey, minuteKey, type StatisticsOptions, statisticsOf } from './dynamodb-statistics.ts';
 import { type Item, numberAt, textAt } from './event-item.ts';
 import { type RetryPorts, retrying } from './failures.ts';
 import { listConditions, mergePages, type ShardPage } from './list-page.ts';
-import { decodeDueRow, decodeView } from './view-item.ts';
+import { decodeDueRow, decodeView, listShardOf } from './view-item.ts';
 import { writeViews } from './view-writes.ts';
 
 export type DynamoReadModelsOptions = RetryPorts &
@@ -20,6 +20,8 @@ export type DynamoReadModelsOptions = RetryPorts &
     /** Epoch milliseconds. */
     readonly now: () => number;
   };
+
+const pageOfOthers = 100;
 
 /** Read models on one DynamoDB table: an item per stream, sparse sharded indexes, counters written with what they count. */
 export class DynamoReadModels implements ReadModels {
@@ -82,7 +84,7 @@ export class DynamoReadModels implements ReadModels {
     return rows;
   }
 
-  async list(query: ListQuery): Promise<{ readonly views: readonly View[]; readonly next: ListQuery['after'] }> {
+  async list<Kind extends StreamKind>(query: ListQuery<Kind>): Promise<ListPage<Kind>> {
     const conditions = listConditions(query);
     if (conditions === null) return { views: [], next: null };
     const pages = await Promise.all(
@@ -93,7 +95,7 @@ export class DynamoReadModels implements ReadModels {
           ScanIndexForward: false,
           Limit: query.limit,
           ...conditions.expressions,
-          ExpressionAttributeValues: { ...conditions.values, ':shard': { S: shard } },
+          ExpressionAttributeValues: { ...conditions.values, ':shard': { S: listShardOf(query.kind, shard) } },
         });
         const rows = Items.map((item) => ({ stream: textAt(item, 'pk') ?? '', order: textAt(item, 'order') ?? '' }));
         return { rows, seenTo: LastEvaluatedKey === undefined ? null : (LastEvaluatedKey['order']?.S ?? '') };
@@ -101,7 +103,8 @@ export class DynamoReadModels implements ReadModels {
     );
     const { rows, next } = mergePages(pages, query.limit);
     const views = await this.read(rows.map(({ stream }) => stream));
-    const found = rows.flatMap(({ stream }) => views.get(stream) ?? []);
+    // The partitions asked hold streams of one kind.
+    const found = rows.flatMap(({ stream }) => (views.get(stream) ?? []) as View<StreamStates[Kind]>[]);
     return { views: found.filter((view) => stillFits(view, query)), next };
   }
 
@@ -115,13 +118,29 @@ export class DynamoReadModels implements ReadModels {
     ];
     const [items, oldest] = await Promise.all([
       this.#get(keys.map((pk) => ({ pk: { S: pk } }))),
-      Promise.all(
-        // Any row of the first time will do, so that one is enough.
-        this.#shards().map((shard) => this.#query({ ...this.#dueBetween(shard, 0, Number.MAX_SAFE_INTEGER), Limit: 1 })),
-      ),
+      Promise.all(this.#shards().map((shard) => this.#oldestTask(shard))),
     ]);
-    const [first] = oldest.flatMap(({ Items = [] }) => Items.map(decodeDueRow)).sort(byDue);
+    const [first] = oldest.flat().sort(byDue);
     return { ...statisticsOf(items), oldestDueAt: first?.dueAt ?? null };
+  }
+
+  /** What waits for its tasks may be overdue for long: walked over, page by page, as few do. */
+  async #oldestTask(shard: string): Promise<Wake[]> {
+    let start: Item | undefined;
+    do {
+      const { Items = [], LastEvaluatedKey } = await this.#query({
+        TableName: this.#options.viewsTable,
+        IndexName: 'due',
+        KeyConditionExpression: 'dueShard = :shard',
+        ExpressionAttributeValues: { ':shard': { S: shard } },
+        Limit: start === undefined ? 1 : pageOfOthers,
+        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+      });
+      const first = Items.map(decodeDueRow).find(({ stream }) => kindOf(stream) === 'task');
+      if (first !== undefined) return [first];
+      start = LastEvaluatedKey;
+    } while (start !== undefined);
+    return [];
   }
 
   #shards(): string[] {
@@ -143,10 +162,8 @@ function byDue(left: Wake, right: Wake): number {
 }
 
 /** The index lags behind the items: what has changed since is judged by the item. */
-function stillFits({ state }: View, query: ListQuery): boolean {
-  if (state.status === 'missing' || state.status === 'deleted') return false;
-  const status: TaskStatus = state.status;
-  return (
-    (query.status === null || status === query.status) && query.labels.every(([name, value]) => state.definition.labels[name] === value)
-  );
+function stillFits({ stream, state }: View, query: ListQuery): boolean {
+  if (!isListed(state) || (query.status !== null && state.status !== query.status)) return false;
+  const { labels } = factsOfStream(stream, state);
+  return query.labels.every(([name, value]) => labels[name] === value);
 }

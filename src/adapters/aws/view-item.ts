@@ -1,5 +1,5 @@
 import type { View, Wake } from '../../application/ports.ts';
-import { factsOf, type TaskState } from '../../domain/task/state.ts';
+import { factsOfStream, isListed, kindOf, type StreamKind, type StreamState } from '../../domain/streams.ts';
 import { type Item, numberAt, textAt } from './event-item.ts';
 
 /** FNV-1a: spreads streams evenly over shards, the same on every host and in every version. */
@@ -10,6 +10,11 @@ export function shardOf(stream: string, shards: number): string {
     hash = Math.imul(hash, 0x01000193);
   }
   return String((hash >>> 0) % shards);
+}
+
+/** The list of each kind has partitions of its own; those of tasks bear the shard's name alone. */
+export function listShardOf(kind: StreamKind, shard: string): string {
+  return kind === 'task' ? shard : `${kind}#${shard}`;
 }
 
 /** Sorts as (createdAt, id) does: 15 digits hold every time a Date can hold after 1970. */
@@ -24,7 +29,7 @@ export function orderKey(at: { readonly createdAt: number; readonly id: string }
 export function viewAttributes(view: View, shards: number): Item {
   const { stream, version, state } = view;
   if (state.status === 'missing') throw new Error(`the view of ${stream} would be empty`);
-  const facts = factsOf(state);
+  const facts = factsOfStream(stream, state);
   const shard = { S: shardOf(stream, shards) };
   return {
     pk: { S: stream },
@@ -34,16 +39,14 @@ export function viewAttributes(view: View, shards: number): Item {
     ...(facts.wakeAt === null ? {} : { dueShard: shard, dueAt: { N: String(facts.wakeAt) } }),
     lane: { S: facts.lane },
     ...(facts.target === null ? {} : { target: { S: facts.target } }),
-    ...(state.status === 'deleted'
+    ...(!isListed(state)
       ? {}
       : {
-          listShard: shard,
+          listShard: { S: listShardOf(kindOf(stream), shard.S) },
           order: { S: orderKey(state) },
           // Half a surrogate pair has no form in UTF-8; such a label must not keep its task out of the views.
           labels: {
-            M: Object.fromEntries(
-              Object.entries(state.definition.labels).map(([name, value]) => [name.toWellFormed(), { S: value.toWellFormed() }]),
-            ),
+            M: Object.fromEntries(Object.entries(facts.labels).map(([name, value]) => [name.toWellFormed(), { S: value.toWellFormed() }])),
           },
         }),
   };
@@ -52,7 +55,7 @@ export function viewAttributes(view: View, shards: number): Item {
 export function decodeView(item: Item): View {
   const [stream, version, state] = [textAt(item, 'pk'), numberAt(item, 'version'), textAt(item, 'state')];
   if (stream === null || version === null || state === null) throw new Error(`the item ${stream ?? '?'} is not a view`);
-  return { stream, version, state: JSON.parse(state) as TaskState };
+  return { stream, version, state: JSON.parse(state) as StreamState };
 }
 
 export function decodeDueRow(item: Item): Wake {

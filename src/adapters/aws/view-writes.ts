@@ -5,6 +5,7 @@ import {
   TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { Tally, ViewWrite } from '../../application/ports.ts';
+import { isListed, kindOf, type StreamState } from '../../domain/streams.ts';
 import { countsKey, minuteKey } from './dynamodb-statistics.ts';
 import { failureKind, maxTries, pauseMs, type RetryPorts } from './failures.ts';
 import { shardOf, viewAttributes } from './view-item.ts';
@@ -94,13 +95,15 @@ function putView(options: ViewWritesOptions, { before, after }: ViewWrite): Tran
 
 function countersOf(options: ViewWritesOptions, counter: string, writes: readonly ViewWrite[]): TransactWriteItem[] {
   const counts = new Map<string, number>();
-  const add = (status: string, difference: number) => {
-    if (status !== 'missing' && status !== 'deleted') counts.set(status, (counts.get(status) ?? 0) + difference);
+  const add = (state: StreamState, difference: number) => {
+    if (isListed(state)) counts.set(state.status, (counts.get(state.status) ?? 0) + difference);
   };
   const minutes = new Map<number, Tally[]>();
   for (const { before, after, tallies } of writes) {
-    if (before !== null) add(before.state.status, -1);
-    add(after.state.status, 1);
+    // Statistics are of tasks; whatever else there is has no tallies either.
+    if (kindOf(after.stream) !== 'task') continue;
+    if (before !== null) add(before.state, -1);
+    add(after.state, 1);
     for (const tally of tallies) minutes.set(tally.minute, [...(minutes.get(tally.minute) ?? []), tally]);
   }
   const oldest = Math.floor(options.now() / 60_000) - minutesRead;

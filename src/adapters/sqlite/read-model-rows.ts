@@ -9,7 +9,7 @@ type Shape = { readonly key: readonly string[]; readonly counts: string };
 /** The columns that name a row of each table, and which of its rows are part of the read models. */
 const shapes: Readonly<Record<(typeof readModelTables)[number], Shape>> = {
   views: { key: ['stream'], counts: 'true' },
-  labels: { key: ['name', 'value', 'created_at', 'id'], counts: 'true' },
+  labels: { key: ['name', 'value', 'kind', 'created_at', 'id'], counts: 'true' },
   // A status that no task is in any more says the same as one that none ever was in.
   counts: { key: ['status'], counts: 'tasks <> 0' },
   minutes: { key: ['minute'], counts: 'true' },

@@ -1,11 +1,14 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { DueQuery, ListQuery, ReadModels, Statistics, Tally, View, ViewWrite, Wake } from '../../application/ports.ts';
-import { factsOf, type TaskState, type TaskStatus } from '../../domain/task/state.ts';
+import type { DueQuery, ListPage, ListQuery, ReadModels, Statistics, Tally, View, ViewWrite, Wake } from '../../application/ports.ts';
+import { factsOfStream, isListed, kindOf, type StreamKind, type StreamState, type StreamStates } from '../../domain/streams.ts';
+import type { TaskStatus } from '../../domain/task/state.ts';
 import { listStatement } from './list-statement.ts';
 import { readModelTables } from './read-model-schema.ts';
 import { addTally, labelsOf, viewOf, wakeOf } from './view-rows.ts';
 
 const statuses: readonly TaskStatus[] = ['scheduled', 'running', 'waiting', 'succeeded', 'failed', 'cancelled'];
+/** Streams that seldom change any more. */
+const settled: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled', 'finished', 'deleted']);
 const windowMinutes = 60;
 /** As many as tasks may well be under way at once; a view is about a kilobyte, and heavy ones are not kept. */
 const recentViews = 8_192;
@@ -34,15 +37,17 @@ export class SqliteReadModels implements ReadModels {
     // Whoever folded from another version than the stored one would count twice or leave something out: neither statement
     // then changes anything, and the stream is given back.
     this.#insert = database.prepare(
-      `INSERT INTO views (version, status, created_at, due_at, target, lane, state, id, stream) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO views (version, status, created_at, due_at, target, lane, state, kind, id, stream) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING`,
     );
     this.#update = database.prepare(
       `UPDATE views SET version = ?, status = ?, created_at = ?, due_at = ?, target = ?, lane = ?, state = ? WHERE stream = ? AND version = ?`,
     );
     // Labels that differ only in broken surrogates become the same text in the file; such a task must not stop the projection.
-    this.#addLabel = database.prepare('INSERT INTO labels (name, value, created_at, id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING');
-    this.#dropLabel = database.prepare('DELETE FROM labels WHERE name = ? AND value = ? AND created_at = ? AND id = ?');
+    this.#addLabel = database.prepare(
+      'INSERT INTO labels (name, value, kind, created_at, id) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    );
+    this.#dropLabel = database.prepare('DELETE FROM labels WHERE name = ? AND value = ? AND kind = ? AND created_at = ? AND id = ?');
     this.#count = database.prepare(
       'INSERT INTO counts (status, tasks) VALUES (?, ?) ON CONFLICT (status) DO UPDATE SET tasks = tasks + excluded.tasks',
     );
@@ -96,13 +101,12 @@ export class SqliteReadModels implements ReadModels {
     return behind;
   }
 
-  /** Only what was committed, and only what is light and likely to be needed again: finished tasks seldom change. */
+  /** Only what was committed, and only what is light and likely to be needed again: what has ended seldom changes. */
   #remember(writes: readonly ViewWrite[], behind: readonly string[], heavy: ReadonlySet<string>): void {
     for (const { after } of writes) {
       this.#recent.delete(after.stream);
       if (heavy.has(after.stream)) continue;
-      const { status } = after.state;
-      if (status === 'scheduled' || status === 'running' || status === 'waiting') this.#recent.set(after.stream, after);
+      if (!settled.has(after.state.status)) this.#recent.set(after.stream, after);
     }
     for (const stream of behind) this.#recent.delete(stream);
     for (const oldest of this.#recent.keys()) {
@@ -115,27 +119,30 @@ export class SqliteReadModels implements ReadModels {
   #writeView({ before, after }: ViewWrite, counts: Map<string, number>): number | null {
     const { stream, version, state } = after;
     if (state.status === 'missing') throw new Error(`the view of ${stream} would be empty`);
-    const facts = factsOf(state);
-    const listed = state.status !== 'deleted';
-    const created = listed ? state.createdAt : null;
+    const facts = factsOfStream(stream, state);
+    const kind = kindOf(stream);
+    const created = isListed(state) ? state.createdAt : null;
     const text = JSON.stringify(state);
     const values = [version, state.status, created, facts.wakeAt, facts.target, facts.lane, text] as const;
     const { changes } =
-      before === null ? this.#insert.run(...values, state.id, stream) : this.#update.run(...values, stream, before.version);
+      before === null ? this.#insert.run(...values, kind, state.id, stream) : this.#update.run(...values, stream, before.version);
     if (changes === 0) return null;
     const was = before?.state;
-    if (was !== undefined && was.status !== 'missing' && was.status !== 'deleted')
-      counts.set(was.status, (counts.get(was.status) ?? 0) - 1);
-    if (listed) counts.set(state.status, (counts.get(state.status) ?? 0) + 1);
-    this.#writeLabels(was, state);
+    if (kind === 'task') {
+      if (was !== undefined && isListed(was)) counts.set(was.status, (counts.get(was.status) ?? 0) - 1);
+      if (isListed(state)) counts.set(state.status, (counts.get(state.status) ?? 0) + 1);
+    }
+    this.#writeLabels(stream, was, state);
     return text.length;
   }
 
-  #writeLabels(was: TaskState | undefined, is: TaskState): void {
-    const [old, current] = [labelsOf(was), labelsOf(is)];
+  #writeLabels(stream: string, was: StreamState | undefined, is: StreamState): void {
+    const [old, current] = [labelsOf(stream, was), labelsOf(stream, is)];
     if (old.labels === current.labels || JSON.stringify(old.labels) === JSON.stringify(current.labels)) return;
-    for (const [name, value] of Object.entries(old.labels)) this.#dropLabel.run(name, value, old.createdAt, old.id);
-    for (const [name, value] of Object.entries(current.labels)) this.#addLabel.run(name, value, current.createdAt, current.id);
+    for (const [name, value] of Object.entries(old.labels)) this.#dropLabel.run(name, value, old.kind, old.createdAt, old.id);
+    for (const [name, value] of Object.entries(current.labels)) {
+      this.#addLabel.run(name, value, current.kind, current.createdAt, current.id);
+    }
   }
 
   async due(query: DueQuery): Promise<readonly Wake[]> {
@@ -146,14 +153,15 @@ export class SqliteReadModels implements ReadModels {
     return rows.map(wakeOf);
   }
 
-  async list(query: ListQuery): Promise<{ readonly views: readonly View[]; readonly next: ListQuery['after'] }> {
+  async list<Kind extends StreamKind>(query: ListQuery<Kind>): Promise<ListPage<Kind>> {
     const { sql, parameters } = listStatement(query);
     let statement = this.#lists.get(sql);
     if (statement === undefined) {
       statement = this.#database.prepare(sql);
       this.#lists.set(sql, statement);
     }
-    const views = statement.all(...parameters).map(viewOf);
+    // Only rows of the kind that was asked for.
+    const views = statement.all(...parameters).map((row) => viewOf(row) as View<StreamStates[Kind]>);
     const last = views.length < query.limit ? undefined : views.at(-1)?.state;
     const next = last === undefined || last.status === 'missing' ? null : { createdAt: last.createdAt, id: last.id };
     return { views, next };
@@ -167,7 +175,10 @@ export class SqliteReadModels implements ReadModels {
         .map((row) => [String(row['status']), Number(row['tasks'])]),
     );
     const counts = Object.fromEntries(statuses.map((status) => [status, stored.get(status) ?? 0])) as Record<TaskStatus, number>;
-    const oldest = this.#database.prepare('SELECT min(due_at) AS due_at FROM views WHERE due_at IS NOT NULL').get()?.['due_at'];
+    // What waits for its tasks may be overdue for long: walked over, as few do.
+    const oldest = this.#database
+      .prepare("SELECT due_at FROM views WHERE due_at IS NOT NULL AND kind = 'task' ORDER BY due_at, stream LIMIT 1")
+      .get()?.['due_at'];
     const sums = ['started', 'succeeded', 'failed', 'retried'].map((name) => `coalesce(sum(${name}), 0) AS ${name}`).join(', ');
     const hour = this.#database.prepare(`SELECT ${sums} FROM minutes WHERE minute > ?`).get(Math.floor(now / 60_000) - windowMinutes) ?? {};
     return {
@@ -206,10 +217,10 @@ export class SqliteReadModels implements ReadModels {
     this.#recent.clear();
   }
 
-  /** Streams whose task is in a status, as projected. */
+  /** Streams of tasks that are in a status, as projected. */
   streamsWithStatus(status: TaskStatus): readonly string[] {
     return this.#database
-      .prepare('SELECT stream FROM views WHERE status = ? AND created_at IS NOT NULL')
+      .prepare("SELECT stream FROM views WHERE kind = 'task' AND status = ? AND created_at IS NOT NULL")
       .all(status)
       .map((row) => String(row['stream']));
   }

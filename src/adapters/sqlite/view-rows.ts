@@ -1,10 +1,10 @@
 import type { Tally, View, Wake } from '../../application/ports.ts';
-import type { TaskState } from '../../domain/task/state.ts';
+import { factsOfStream, isListed, kindOf, type StreamState } from '../../domain/streams.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
 export function viewOf(row: Row): View {
-  return { stream: String(row['stream']), version: Number(row['version']), state: JSON.parse(String(row['state'])) as TaskState };
+  return { stream: String(row['stream']), version: Number(row['version']), state: JSON.parse(String(row['state'])) as StreamState };
 }
 
 export function wakeOf(row: Row): Wake {
@@ -17,15 +17,19 @@ export function wakeOf(row: Row): Wake {
   };
 }
 
-const unlisted = { labels: {}, createdAt: 0, id: '' };
+const unlisted = { labels: {}, kind: '', createdAt: 0, id: '' };
 
-export function labelsOf(state: TaskState | undefined): {
+export function labelsOf(
+  stream: string,
+  state: StreamState | undefined,
+): {
   readonly labels: Readonly<Record<string, string>>;
+  readonly kind: string;
   readonly createdAt: number;
   readonly id: string;
 } {
-  if (state === undefined || state.status === 'missing' || state.status === 'deleted') return unlisted;
-  return { labels: state.definition.labels, createdAt: state.createdAt, id: state.id };
+  if (state === undefined || !isListed(state)) return unlisted;
+  return { labels: factsOfStream(stream, state).labels, kind: kindOf(stream), createdAt: state.createdAt, id: state.id };
 }
 
 export function addTally(minutes: Map<number, Tally>, tally: Tally): void {

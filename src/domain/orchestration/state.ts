@@ -1,6 +1,7 @@
+import { type Facts, factsOfParent, noLabels } from '../facts.ts';
 import { limits } from '../limits.ts';
 import type { Labels } from '../task/events.ts';
-import type { BodyRef, Facts } from '../task/state.ts';
+import type { BodyRef } from '../task/state.ts';
 import type { Plan } from './definition.ts';
 import type { OrchestrationEnd, StepError } from './events.ts';
 
@@ -105,19 +106,7 @@ export function wakeAt(state: OrchestrationState): number | null {
   }
 }
 
-const noLabels: Labels = {};
-
-/** The facts stored beside each event. An orchestration calls nothing itself: its children have targets, runs and attempts. */
+/** The facts stored beside each event. */
 export function factsOf(state: OrchestrationState): Facts {
-  return {
-    status: state.status,
-    wakeAt: wakeAt(state),
-    run: 0,
-    attempt: 0,
-    labels: 'labels' in state ? state.labels : noLabels,
-    origin: null,
-    callback: false,
-    lane: 'short',
-    target: null,
-  };
+  return factsOfParent({ status: state.status, wakeAt: wakeAt(state), labels: 'labels' in state ? state.labels : noLabels });
 }

@@ -1,3 +1,4 @@
+import { type Facts, factsOfParent, noLabels } from '../facts.ts';
 import { limits } from '../limits.ts';
 import type { BodyRef } from '../task/state.ts';
 import type { ScheduleDefinition } from './events.ts';
@@ -113,4 +114,9 @@ export function wakeAt(state: ScheduleState): number | null {
 export function nextLook(state: ScheduleState, now: number): number | null {
   if (state.status !== 'active' || state.next === null || state.next.fireAt <= now) return null;
   return state.next.fireAt;
+}
+
+/** The facts stored beside each event. */
+export function factsOf(state: ScheduleState): Facts {
+  return factsOfParent({ status: state.status, wakeAt: wakeAt(state), labels: isLive(state) ? state.definition.labels : noLabels });
 }

@@ -1,5 +1,6 @@
+import { type Facts, noLabels } from '../facts.ts';
 import { limits } from '../limits.ts';
-import type { Action, CallbackSpec, FinishedStatus, Labels, Origin, TaskDefinition, TaskError, TaskResult } from './events.ts';
+import type { Action, CallbackSpec, FinishedStatus, TaskDefinition, TaskError, TaskResult } from './events.ts';
 
 /** Where the bytes of a body lie: beside the event of that version, which was appended by that commit. */
 export type BodyRef = { readonly version: number; readonly commitId: string; readonly bytes: number };
@@ -134,25 +135,6 @@ export function wakeAt(state: TaskState): number | null {
   }
 }
 
-/** The lane whose workers may hold a call long enough: slow tasks must not hold up quick ones. */
-export type Lane = 'short' | 'long';
-
-/** The small facts stored with each event, true after it, so that readers of the feed need no other read. */
-export type Facts = {
-  readonly status: TaskState['status'];
-  readonly wakeAt: number | null;
-  readonly run: number;
-  readonly attempt: number;
-  readonly labels: Labels;
-  readonly origin: Origin | null;
-  /** This event opened a callback. */
-  readonly callback: boolean;
-  readonly lane: Lane;
-  readonly target: string | null;
-};
-
-const noLabels: Labels = {};
-
 /** What the next call of an action occupies a slot of: the target's origin, or the kind of code that runs. */
 function targetOf(action: Action): string {
   switch (action.kind) {
@@ -167,7 +149,8 @@ function targetOf(action: Action): string {
   }
 }
 
-export function factsOf(state: TaskState): Facts {
+/** The facts stored beside each event. */
+export function factsOf(state: TaskState): Facts<TaskState['status']> {
   const task = state.status === 'deleted' ? state.ended : state;
   const common = { status: state.status, wakeAt: wakeAt(state) };
   if (task === null || task.status === 'missing') {

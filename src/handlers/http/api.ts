@@ -3,21 +3,25 @@ import type { Logger } from '../../application/ports.ts';
 import { type HttpEvent, type HttpResponse, json } from './http-types.ts';
 import { type Access, type ApiEvent, authentication, bodyReading, problems, routing } from './middleware.ts';
 import type { Documentation } from './openapi/documentation.ts';
+import * as orchestrations from './orchestration-routes.ts';
 import { problem } from './problem.ts';
+import * as schedules from './schedule-routes.ts';
 import * as tasks from './task-routes.ts';
 
-export type ApiPorts = tasks.TaskRoutePorts & {
-  readonly logger: Logger;
-  readonly access: Access;
-  readonly version: string;
-  readonly documentation: Documentation;
-  /** Whether this host can hold a response open and send events as they come. */
-  readonly events: 'streamed' | 'unavailable';
-  /** What /health says beside its status and version. */
-  readonly health: () => Promise<object>;
-  /** How far the read models lag behind the log, in milliseconds. */
-  readonly feedLagMs: () => Promise<number>;
-};
+export type ApiPorts = tasks.TaskRoutePorts &
+  schedules.ScheduleRoutePorts &
+  orchestrations.OrchestrationRoutePorts & {
+    readonly logger: Logger;
+    readonly access: Access;
+    readonly version: string;
+    readonly documentation: Documentation;
+    /** Whether this host can hold a response open and send events as they come. */
+    readonly events: 'streamed' | 'unavailable';
+    /** What /health says beside its status and version. */
+    readonly health: () => Promise<object>;
+    /** How far the read models lag behind the log, in milliseconds. */
+    readonly feedLagMs: () => Promise<number>;
+  };
 
 export type Api = (event: HttpEvent) => Promise<HttpResponse>;
 
@@ -72,6 +76,28 @@ async function answer(ports: ApiPorts, event: ApiEvent): Promise<HttpResponse> {
       return tasks.getResult(ports, route.id);
     case 'history':
       return tasks.getHistory(ports, event, route.id);
+    case 'schedules':
+      return method === 'POST' ? schedules.postSchedule(ports, event) : schedules.listSchedules(ports, event);
+    case 'schedule':
+      if (method === 'PATCH') return schedules.patchSchedule(ports, event, route.id);
+      return method === 'DELETE' ? schedules.removeSchedule(ports, event, route.id) : schedules.getSchedule(ports, route.id);
+    case 'schedule-pause':
+      return schedules.postPause(ports, event, route.id);
+    case 'schedule-resume':
+      return schedules.postResume(ports, event, route.id);
+    case 'schedule-trigger':
+      return schedules.postTrigger(ports, event, route.id, (id, status) => tasks.showTask(ports, id, status));
+    case 'schedule-history':
+      return schedules.getScheduleHistory(ports, event, route.id);
+    case 'orchestrations':
+      return method === 'POST' ? orchestrations.postOrchestration(ports, event) : orchestrations.listOrchestrations(ports, event);
+    case 'orchestration':
+      if (method === 'PATCH') return orchestrations.patchOrchestration(ports, event, route.id);
+      return orchestrations.getOrchestration(ports, route.id);
+    case 'orchestration-cancel':
+      return orchestrations.postCancelOrchestration(ports, event, route.id);
+    case 'orchestration-history':
+      return orchestrations.getOrchestrationHistory(ports, event, route.id);
     case 'answer':
       return tasks.postAnswer(ports, event, route.id, route.token);
     case 'answer-fail':

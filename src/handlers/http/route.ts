@@ -1,11 +1,22 @@
 /** A path of the API, read from its end, so that ids may contain slashes. */
 export type Route =
-  | { readonly name: 'health' | 'stats' | 'events' | 'openapi' | 'docs' | 'tasks' | 'batch' }
-  | { readonly name: 'task' | TaskAction; readonly id: string }
+  | { readonly name: 'health' | 'stats' | 'events' | 'openapi' | 'docs' | 'tasks' | 'batch' | 'schedules' | 'orchestrations' }
+  | { readonly name: 'task' | TaskAction | 'schedule' | ScheduleRoute | 'orchestration' | OrchestrationRoute; readonly id: string }
   | { readonly name: 'answer' | 'answer-fail' | 'answer-heartbeat'; readonly id: string; readonly token: string };
 
 const taskActions = ['cancel', 'run', 'retry', 'redeliver', 'status', 'result', 'history'] as const;
 type TaskAction = (typeof taskActions)[number];
+
+/** The endings of a schedule's path, and the routes they are. */
+const scheduleEndings = {
+  '/pause': 'schedule-pause',
+  '/resume': 'schedule-resume',
+  '/trigger': 'schedule-trigger',
+  '/events': 'schedule-history',
+} as const;
+type ScheduleRoute = (typeof scheduleEndings)[keyof typeof scheduleEndings];
+const orchestrationEndings = { '/cancel': 'orchestration-cancel', '/events': 'orchestration-history' } as const;
+type OrchestrationRoute = (typeof orchestrationEndings)[keyof typeof orchestrationEndings];
 
 const answerPath = /^(.+)\/callback\/([^/]+)(?:\/(fail|heartbeat))?$/s;
 const fixedPaths = new Map<string, Route>([
@@ -15,12 +26,16 @@ const fixedPaths = new Map<string, Route>([
   ['/openapi.json', { name: 'openapi' }],
   ['/docs', { name: 'docs' }],
   ['/tasks', { name: 'tasks' }],
+  ['/schedules', { name: 'schedules' }],
+  ['/orchestrations', { name: 'orchestrations' }],
 ]);
 
 /** Finds the route of a decoded path; null if there is none. `/tasks/batch` is both the batch and the task of that id: the method tells. */
 export function findRoute(path: string, method: string): Route | null {
   const fixed = fixedPaths.get(path);
   if (fixed !== undefined) return fixed;
+  if (path.startsWith('/schedules/')) return parentRoute(path.slice('/schedules/'.length), 'schedule', scheduleEndings);
+  if (path.startsWith('/orchestrations/')) return parentRoute(path.slice('/orchestrations/'.length), 'orchestration', orchestrationEndings);
   if (!path.startsWith('/tasks/')) return null;
   const rest = path.slice('/tasks/'.length);
   if (rest === '') return null;
@@ -36,6 +51,19 @@ export function findRoute(path: string, method: string): Route | null {
     return { name: ending === undefined ? 'answer' : ending === 'fail' ? 'answer-fail' : 'answer-heartbeat', id, token };
   }
   return { name: 'task', id: rest };
+}
+
+/** The route of what is below a list: an id, or an id and one of the endings. */
+function parentRoute<Own extends string, Ending extends string>(
+  rest: string,
+  own: Own,
+  endings: Readonly<Record<string, Ending>>,
+): { readonly name: Own | Ending; readonly id: string } | null {
+  if (rest === '') return null;
+  for (const [ending, name] of Object.entries(endings)) {
+    if (rest.length > ending.length && rest.endsWith(ending)) return { name, id: rest.slice(0, -ending.length) };
+  }
+  return { name: own, id: rest };
 }
 
 /** How a route's body is read: JSON that must or may be there, any bytes, or none. */
@@ -65,6 +93,16 @@ export const methodRules: Readonly<Record<Route['name'], Readonly<Record<string,
   status: { GET: none },
   result: { GET: none },
   history: { GET: none },
+  schedules: { GET: none, POST: json },
+  schedule: { GET: none, PATCH: json, DELETE: none },
+  'schedule-pause': { POST: optional },
+  'schedule-resume': { POST: optional },
+  'schedule-trigger': { POST: optional },
+  'schedule-history': { GET: none },
+  orchestrations: { GET: none, POST: json },
+  orchestration: { GET: none, PATCH: json },
+  'orchestration-cancel': { POST: optional },
+  'orchestration-history': { GET: none },
   answer: { POST: openBytes },
   'answer-fail': { POST: openBytes },
   'answer-heartbeat': { POST: openBytes },

@@ -1,7 +1,6 @@
 import type { CommandOutcome } from '../../application/execute.ts';
 import type { Logger, ReadModels } from '../../application/ports.ts';
 import { findTask, findTaskAsOf, isLive, type QueryPorts, taskBodies, taskHistory } from '../../application/queries.ts';
-import type { ParseResult } from '../../application/reading.ts';
 import { renderStreamEvent } from '../../application/render-event.ts';
 import { renderCallback, renderResult, renderTask, resultOf, type TaskBodies } from '../../application/render-task.ts';
 import {
@@ -25,29 +24,18 @@ import { bytesSent, fitting, shrunk } from './answer-size.ts';
 import { canonicalJson } from './canonical.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { type HttpResponse, json, noContent } from './http-types.ts';
-import { readIfMatch } from './if-match.ts';
-import { readIdempotencyKey } from './input/identifier.ts';
 import { parseEventsQuery, parseListQuery, parseTaskQuery } from './input/list-query.ts';
 import { parseBatch, parseCancel, parseNothing, parseTask, parseTaskChanges, type TaskInputContext } from './input/task-input.ts';
 import { type ApiEvent, failureOf } from './middleware.ts';
-import { inputProblem, inputProblemBody, type ProblemBody, ProblemError, problem, respond } from './problem.ts';
+import { inputProblemBody, type ProblemBody, ProblemError, problem, respond } from './problem.ts';
 import { type Asked, refusalBody } from './refusal.ts';
+import { etag, guardOf, idempotencyId, required } from './requests.ts';
 
 export type TaskRoutePorts = TaskCommandPorts &
   QueryPorts & { readonly views: ReadModels; readonly input: Omit<TaskInputContext, 'now'>; readonly logger: Logger };
 
-export function etag(version: number): string {
-  return `"${version}"`;
-}
-
 function location(id: string): string {
   return `/tasks/${encodeURIComponent(id)}`;
-}
-
-/** What was parsed, or the end of the request as a problem that names the fields. */
-function required<Value>(parsed: ParseResult<Value>): Value {
-  if (parsed.ok) return parsed.value;
-  throw new ProblemError(inputProblem(parsed.errors));
 }
 
 function refusal(outcome: Extract<CommandOutcome, { outcome: 'refused' }>, asked: Asked): HttpResponse {
@@ -68,15 +56,6 @@ async function answerWithTask(ports: QueryPorts, outcome: CommandOutcome, asked:
   return json(200, await fullTask(ports, state, outcome.loaded), { etag: etag(state.version) });
 }
 
-/** A stand-in id for a client that names its request instead of its task: the same for the same caller and key. */
-function idempotencyId(ports: TaskCommandPorts, event: ApiEvent, suffix: string): string | null {
-  const given = event.headers['idempotency-key'];
-  if (given === undefined) return null;
-  const key = readIdempotencyKey(given);
-  if (!key.ok) throw new ProblemError(inputProblem([{ path: 'Idempotency-Key', message: key.message }]));
-  return `key-${ports.digest.sha256(JSON.stringify([event.caller ?? '', key.value, suffix]))}`;
-}
-
 type Created = { readonly state: Live; readonly bodies: TaskBodies; readonly status: 200 | 201 } | { readonly problem: ProblemBody };
 
 async function create(ports: TaskRoutePorts, body: unknown, keyId: string | null): Promise<Created> {
@@ -90,7 +69,7 @@ async function create(ports: TaskRoutePorts, body: unknown, keyId: string | null
 }
 
 export async function postTask(ports: TaskRoutePorts, event: ApiEvent): Promise<HttpResponse> {
-  const created = await create(ports, event.body, idempotencyId(ports, event, ''));
+  const created = await create(ports, event.body, idempotencyId(ports.digest, event, ''));
   if ('problem' in created) return respond(created.problem, created.problem.status === 503 ? { 'retry-after': '1' } : {});
   const { state, bodies, status } = created;
   return json(status, renderTask(state, bodies), { location: location(state.id), etag: etag(state.version) });
@@ -101,7 +80,7 @@ export async function postBatch(ports: TaskRoutePorts, event: ApiEvent): Promise
   const outcomes = await Promise.all(
     tasks.map(async (task, index): Promise<Created> => {
       try {
-        return await create(ports, task, idempotencyId(ports, event, String(index)));
+        return await create(ports, task, idempotencyId(ports.digest, event, String(index)));
       } catch (error) {
         // A batch answers for each task; a key that does not read, though, belongs to the whole request.
         if (error instanceof ProblemError) throw error;
@@ -136,6 +115,13 @@ export async function getStatus(ports: TaskRoutePorts, id: string): Promise<Http
   const { status, version, attempt } = found.state;
   const nextAttemptAt = found.state.status === 'scheduled' ? isoTime(found.state.nextAttemptAt) : null;
   return json(200, { id, status, version, attempt, nextAttemptAt }, { etag: etag(version) });
+}
+
+/** A task that was made on the way, such as by a trigger. */
+export async function showTask(ports: TaskRoutePorts, id: string, status: 200 | 201): Promise<HttpResponse> {
+  const found = await findTask(ports, id);
+  if (found === null) return problem(404, 'there is no such task');
+  return json(status, await fullTask(ports, found.state, found.loaded), { location: location(id), etag: etag(found.state.version) });
 }
 
 /** Seconds after which a client may sensibly ask again: when the next step is expected, within reason. */
@@ -178,16 +164,12 @@ export async function getHistory(ports: TaskRoutePorts, event: ApiEvent, id: str
 export async function listTasks(ports: TaskRoutePorts, event: ApiEvent): Promise<HttpResponse> {
   const { cursor, labels, ...query } = required(parseListQuery(event.query));
   const after = cursor === null ? null : required(decodeCursor(cursor, 'list'));
-  const page = await ports.views.list({ ...query, labels: Object.entries(labels), after });
+  const page = await ports.views.list({ kind: 'task', ...query, labels: Object.entries(labels), after });
   const states = page.views.flatMap(({ state }) => (isLive(state) ? [state] : []));
   const tasks = fitting(states.map((state) => renderTask(state, null)));
   const last = states[tasks.length - 1];
   const next = tasks.length < states.length && last !== undefined ? { createdAt: last.createdAt, id: last.id } : page.next;
   return json(200, { tasks, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'list', ...next }) }) });
-}
-
-function guardOf(event: ApiEvent): { readonly expectedVersions: readonly number[] | undefined } {
-  return { expectedVersions: required(readIfMatch(event.headers['if-match'])) };
 }
 
 export async function patchTask(ports: TaskRoutePorts, event: ApiEvent, id: string): Promise<HttpResponse> {

@@ -28,9 +28,11 @@ export async function wireCalls(
 ) {
   const client = secretsClient();
   const [signing, sealing] = await Promise.all([wireSigningSecrets(values, client), wireKeys(values, 'ERRAND_SEALING_KEYS_ARN', client)]);
+  // Others write the same streams: only a host that alone writes the log may keep what it read.
+  const storage = { log: wireLog(values, clock), ids: createRandomIds(clock), cacheEntries: 0 };
   return {
-    // Others write the same streams: only a host that alone writes the log may keep what it read.
-    store: createTaskStore({ log: wireLog(values, clock), ids: createRandomIds(clock), cacheEntries: 0 }),
+    storage,
+    store: createTaskStore(storage),
     clock,
     random: systemRandom,
     caller: withFreshConnections(clock, () =>

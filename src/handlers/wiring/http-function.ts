@@ -2,7 +2,10 @@ import { sha256Digest } from '../../adapters/crypto/digest.ts';
 import { systemRandom } from '../../adapters/crypto/random.ts';
 import { createRandomIds } from '../../adapters/crypto/random-ids.ts';
 import { refusedLiteral } from '../../adapters/http/public-address.ts';
+import { recurrences } from '../../adapters/recurrence/recurrences.ts';
+import { createOrchestrationStore } from '../../application/orchestration-store.ts';
 import type { Clock, EventLog, ReadModels, Sealer, Tokens } from '../../application/ports.ts';
+import { createScheduleStore } from '../../application/schedule-store.ts';
 import { createTaskStore } from '../../application/task-store.ts';
 import { runners } from '../../runners/registry.ts';
 import { answerGateway } from '../api-gateway.ts';
@@ -32,9 +35,13 @@ export function createHttpFunction(ports: HttpFunctionPorts): LambdaHandler {
   const { access, views, sealer, tokens, egress, clock, telemetry } = ports;
   const log = logOrUnavailable(ports.log);
   const ids = createRandomIds(clock);
+  // Others write the same streams: only a host that alone writes the log may keep what it read.
+  const storing = { log, ids, cacheEntries: 0 };
   const api = createApi({
-    // Others write the same streams: only a host that alone writes the log may keep what it read.
-    store: createTaskStore({ log, ids, cacheEntries: 0 }),
+    store: createTaskStore(storing),
+    schedules: createScheduleStore(storing),
+    orchestrations: createOrchestrationStore(storing),
+    recurrences,
     log,
     views,
     clock,

@@ -1,5 +1,8 @@
 import { createTokens } from '../../adapters/crypto/tokens.ts';
+import { recurrences } from '../../adapters/recurrence/recurrences.ts';
 import { systemClock } from '../../adapters/system-clock.ts';
+import { createOrchestrationStore } from '../../application/orchestration-store.ts';
+import { createScheduleStore } from '../../application/schedule-store.ts';
 import { runners } from '../../runners/registry.ts';
 import { answerVariables, callVariables, logVariables, readEnvironment, wakeVariables } from '../environment.ts';
 import type { Create } from '../lambda.ts';
@@ -16,8 +19,12 @@ export function createWakeFunction(service: 'wake' | 'wakeLong', lane: 'short' |
     const values = readEnvironment(environment, names);
     const telemetry = createTelemetry(service, values.ERRAND_LOG_LEVEL);
     const [calls, keys] = await Promise.all([wireCalls(values, clock, telemetry), wireKeys(values, 'ERRAND_TOKEN_KEYS_ARN')]);
+    const { storage, ...attempts } = calls;
     const ports = {
-      ...calls,
+      ...attempts,
+      schedules: createScheduleStore(storage),
+      orchestrations: createOrchestrationStore(storage),
+      recurrences,
       outgoing: { ...calls.outgoing, tokens: createTokens(keys), publicUrl: values.ERRAND_PUBLIC_URL },
       runners,
       wakes: wireWakes(values, clock, telemetry),

@@ -73,7 +73,7 @@ describe.skipIf(!isDynoxideInstalled())('the marks of the sweep', () => {
       return found;
     };
     const seen = async () => [
-      await models.list({ status: null, labels: [], from: null, to: null, limit: 10, after: null }),
+      await models.list({ kind: 'task', status: null, labels: [], from: null, to: null, limit: 10, after: null }),
       await models.due({ until: Number.MAX_SAFE_INTEGER, limit: 10 }),
       await models.statistics(epoch),
       await rows(),

@@ -46,6 +46,23 @@ export const taskId: z.ZodType<string, unknown> = read(
   readTaskId,
 );
 
+/** An id of what makes tasks of its own, whose ids begin with it. */
+function parentId(endings: readonly string[]): z.ZodType<string, unknown> {
+  const maxLength = limits.parentIdLength;
+  return read(
+    {
+      type: 'string',
+      minLength: 1,
+      maxLength,
+      description: 'Printable ASCII without ? % and \\, not "." or "..", not ending like a route. Default: a UUIDv7.',
+    },
+    identifierReader({ maxLength, endings: [...taskEndings, ...endings] }),
+  );
+}
+
+export const scheduleId = parentId(['/pause', '/resume', '/trigger']);
+export const orchestrationId = parentId([]);
+
 /** The value of an `Idempotency-Key` header, opaque, as it stands. */
 export function readIdempotencyKey(value: unknown): Reading<string> {
   if (typeof value !== 'string') return refuse('must be a string');

@@ -77,6 +77,20 @@ export const listQuery = z.strictObject({
   cursor,
 });
 
+/** The query of `GET /schedules`, likewise. */
+export const scheduleListQuery = z.strictObject({
+  status: oneOf(['active', 'paused', 'finished']).optional(),
+  limit: limitUpTo(limits.listPage, limits.listPageDefault),
+  cursor,
+});
+
+/** The query of `GET /orchestrations`, likewise. */
+export const orchestrationListQuery = z.strictObject({
+  status: oneOf(['scheduled', 'running', 'succeeded', 'failed', 'cancelled']).optional(),
+  limit: limitUpTo(limits.listPage, limits.listPageDefault),
+  cursor,
+});
+
 /** The query of `GET /tasks/{id}/events`. */
 export const eventsQuery = z.strictObject({ limit: limitUpTo(limits.eventsPage, limits.eventsPageDefault), cursor });
 
@@ -112,6 +126,26 @@ const labelPrefix = 'label.';
 
 /** Parses the query of `GET /tasks`. Unknown parameters are refused by name. */
 export function parseListQuery(query: Query): ParseResult<ListQuery> {
+  const parsed = parseWithLabels(listQuery, query);
+  if (!parsed.ok) return parsed;
+  const { status = null, from = null, to = null, limit = limits.listPageDefault, cursor: after = null, labels } = parsed.value;
+  return { ok: true, value: { status, labels, from, to, limit, cursor: after } };
+}
+
+export type ParentListQuery<Status> = Omit<ListQuery, 'status' | 'from' | 'to'> & { readonly status: Status | null };
+
+/** Parses the query of a list of schedules or orchestrations. */
+export function parseParentListQuery<Status extends string>(
+  schema: z.ZodType<{ status?: Status | undefined; limit?: number | undefined; cursor?: string | undefined }, unknown>,
+  query: Query,
+): ParseResult<ParentListQuery<Status>> {
+  const parsed = parseWithLabels(schema, query);
+  if (!parsed.ok) return parsed;
+  const { status = null, limit = limits.listPageDefault, cursor: after = null, labels } = parsed.value;
+  return { ok: true, value: { status, labels, limit, cursor: after } };
+}
+
+function parseWithLabels<Fixed>(schema: z.ZodType<Fixed, unknown>, query: Query): ParseResult<Fixed & { readonly labels: Labels }> {
   const fixed: [string, string | undefined][] = [];
   const labels: [string, string][] = [];
   const errors: InputError[] = [];
@@ -126,11 +160,10 @@ export function parseListQuery(query: Query): ParseResult<ListQuery> {
     else errors.push({ path: pathText(['label', key]), message: problem });
   }
   if (labels.length > limits.labelCount) return failed('', `at most ${limits.labelCount} labels can be asked for`);
-  const shaped = parseWith(listQuery, Object.fromEntries(fixed), unknownParameter);
+  const shaped = parseWith(schema, Object.fromEntries(fixed), unknownParameter);
   if (!shaped.ok) return { ok: false, errors: [...errors, ...shaped.errors] };
   if (errors.length > 0) return { ok: false, errors };
-  const { status = null, from = null, to = null, limit = limits.listPageDefault, cursor: after = null } = shaped.value;
-  return { ok: true, value: { status, labels: labelsFrom(labels), from, to, limit, cursor: after } };
+  return { ok: true, value: { ...shaped.value, labels: labelsFrom(labels) } };
 }
 
 /** Parses the query of `GET /tasks/{id}/events`. */

@@ -56,7 +56,8 @@ export function httpAction(given: WithAddress<HttpRequestInput>, context: TaskIn
   return { kind: 'http', url, target, method, headers, secretHeaders, body };
 }
 
-function under(path: string, below: string): string {
+/** A path below another one. */
+export function under(path: string, below: string): string {
   return below === '' || below.startsWith('[') ? path + below : `${path}.${below}`;
 }
 

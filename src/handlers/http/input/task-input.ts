@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { durationText } from '../../../application/durations.ts';
 import type { InputError, ParseResult } from '../../../application/reading.ts';
-import type { CallbackInput, TaskChangesInput, TaskInput } from '../../../application/task-input.ts';
+import type { CallbackInput, TaskChangesInput, TaskInput, TemplateInput } from '../../../application/task-input.ts';
 import { limits } from '../../../domain/limits.ts';
 import { defaultRetryPolicy } from '../../../domain/retry-policy.ts';
 import { duration } from './duration.ts';
@@ -44,24 +44,27 @@ export const attemptFields = {
   retry: retry.optional(),
 };
 
+const furtherFields = {
+  startBefore: duration(
+    { minMs: 0, maxMs: limits.startBeforeMaxMs },
+    { description: 'Not started by runAt + this, the run fails as expired.' },
+  ).optional(),
+  callback: callback.optional(),
+  labels: labels.optional(),
+  priority: wholeNumber(-limits.priorityMagnitude, limits.priorityMagnitude)
+    .optional()
+    .meta({ default: 0, description: 'Kept and shown; reserved.' }),
+};
+
 /** The body of `POST /tasks`. */
 export const task = z
-  .strictObject({
-    id: taskId.optional(),
-    ...actionFields,
-    ...timingFields,
-    ...attemptFields,
-    startBefore: duration(
-      { minMs: 0, maxMs: limits.startBeforeMaxMs },
-      { description: 'Not started by runAt + this, the run fails as expired.' },
-    ).optional(),
-    callback: callback.optional(),
-    labels: labels.optional(),
-    priority: wholeNumber(-limits.priorityMagnitude, limits.priorityMagnitude)
-      .optional()
-      .meta({ default: 0, description: 'Kept and shown; reserved.' }),
-  })
+  .strictObject({ id: taskId.optional(), ...actionFields, ...timingFields, ...attemptFields, ...furtherFields })
   .meta({ description: 'Exactly one of request, runner and event.' });
+
+/** What a schedule makes its tasks from: a task without an id and a time of its own. */
+export const template = z
+  .strictObject({ ...actionFields, ...attemptFields, ...furtherFields })
+  .meta({ description: 'As the body of POST /tasks, without id, runAt and delay.' });
 
 /** The body of `PATCH /tasks/{id}`. */
 export const taskChanges = z
@@ -118,29 +121,31 @@ export function parseTask(value: unknown, context: TaskInputContext): ParseResul
   if (!shaped.ok) return shaped;
   const given = shaped.value;
   const errors: InputError[] = [];
-  const action = actionOf(given, context, errors);
+  const made = templateOf(given, context, errors);
   const runAt = runAtOf(given, context.now, errors);
+  if (made === null || errors.length > 0) return { ok: false, errors };
+  const delayMs = given.delay ?? (given.runAt === undefined ? 0 : null);
+  return { ok: true, value: { id: given.id ?? null, ...made, runAt: runAt ?? context.now, delayMs } };
+}
+
+/** What a task does and how, with defaults filled in; null if there is something wrong with it, which is then among the errors. */
+export function templateOf(given: z.output<typeof template>, context: TaskInputContext, errors: InputError[]): TemplateInput | null {
+  const action = actionOf(given, context, errors);
   if (given.strategy === 'async' && given.request === undefined) {
     errors.push({ path: 'strategy', message: 'can be async only with a request' });
   }
   const told = given.callback === undefined ? null : callbackOf(given.callback, context, errors);
-  if (action === null || errors.length > 0) return { ok: false, errors };
+  if (action === null) return null;
   return {
-    ok: true,
-    value: {
-      id: given.id ?? null,
-      action,
-      runAt: runAt ?? context.now,
-      delayMs: given.delay ?? (given.runAt === undefined ? 0 : null),
-      strategy: given.strategy ?? 'await',
-      timeoutMs: given.timeout ?? defaultTimeoutMs,
-      completeWithinMs: given.completeWithin ?? defaultCompleteWithinMs,
-      retry: given.retry ?? defaultRetryPolicy,
-      callback: told,
-      labels: given.labels ?? {},
-      priority: given.priority ?? 0,
-      startBeforeMs: given.startBefore ?? null,
-    },
+    action,
+    strategy: given.strategy ?? 'await',
+    timeoutMs: given.timeout ?? defaultTimeoutMs,
+    completeWithinMs: given.completeWithin ?? defaultCompleteWithinMs,
+    retry: given.retry ?? defaultRetryPolicy,
+    callback: told,
+    labels: given.labels ?? {},
+    priority: given.priority ?? 0,
+    startBeforeMs: given.startBefore ?? null,
   };
 }
 

@@ -3,12 +3,23 @@ import * as z from 'zod';
 const time = z.iso.datetime({ offset: false }).meta({ description: 'UTC, with milliseconds' });
 const count = z.int().min(0);
 const status = z.enum(['scheduled', 'running', 'waiting', 'succeeded', 'failed', 'cancelled']);
-const kinds = ['http', 'timeout', 'network', 'egress', 'expired', 'interrupted', 'rejected', 'runner', 'truncated', 'cancelled'] as const;
-const error = z.strictObject({ kind: z.enum(kinds), message: z.string(), status: z.int().optional() });
+export const errorKinds = [
+  'http',
+  'timeout',
+  'network',
+  'egress',
+  'expired',
+  'interrupted',
+  'rejected',
+  'runner',
+  'truncated',
+  'cancelled',
+] as const;
+const error = z.strictObject({ kind: z.enum(errorKinds), message: z.string(), status: z.int().optional() });
 
 /** Headers as a map, or as a list where a name occurs more than once. Values of sealed headers read `***`. */
 const headers = z.union([z.record(z.string(), z.string()), z.array(z.strictObject({ key: z.string(), value: z.string() }))]);
-const outgoing = { url: z.string(), method: z.string(), headers, secretHeaders: z.array(z.string()).optional() };
+export const outgoing = { url: z.string(), method: z.string(), headers, secretHeaders: z.array(z.string()).optional() };
 
 const result = z.strictObject({
   status: z.int(),
@@ -29,7 +40,7 @@ const callback = z.strictObject({
   nextAttemptAt: time.optional(),
 });
 
-const retry = z.union([
+export const retry = z.union([
   z.strictObject({
     maxAttempts: count,
     backoff: z.enum(['exponential', 'fixed']),

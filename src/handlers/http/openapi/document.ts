@@ -2,21 +2,11 @@ import * as z from 'zod';
 import { eventsQuery, listQuery, streamQuery, taskQuery } from '../input/list-query.ts';
 import { batch, cancel, task, taskChanges } from '../input/task-input.ts';
 import * as answers from './answers.ts';
+import { labelParameter, type Operation, type Operations } from './operation.ts';
+import { orchestrationOperations } from './orchestration-operations.ts';
+import { scheduleOperations } from './schedule-operations.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
-type Operation = {
-  readonly summary: string;
-  readonly body?: z.ZodType | 'bytes' | undefined;
-  readonly bodyIsOptional?: boolean;
-  readonly query?: z.ZodObject;
-  readonly extraParameters?: readonly object[];
-  /** By status; null is an answer without a body. */
-  readonly answers: Readonly<Record<number, z.ZodType | string | null>>;
-  readonly open?: boolean;
-  readonly ifMatch?: boolean;
-  readonly idempotencyKey?: boolean;
-};
-
 const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Schema => {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
   return lifted(rest) as Schema;
@@ -44,7 +34,7 @@ const changes = { ...taskAndMore(200), 404: 'there is no such task', 409: 'what 
 const answered = { 200: answers.answeredAnswer, 404: 'no such task, or the token is not genuine', 409: 'the run is over, or was answered' };
 const bodyOrNone = z.strictObject({});
 
-const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
+const operations: Operations = {
   '/tasks': {
     post: {
       summary: 'Create a task, or find the one the same content made before',
@@ -55,16 +45,7 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
     get: {
       summary: 'List tasks, newest first',
       query: listQuery,
-      extraParameters: [
-        {
-          name: 'label',
-          in: 'query',
-          description: 'label.<key>=<value>, any number of them: all must fit.',
-          style: 'form',
-          explode: true,
-          schema: { type: 'object', additionalProperties: { type: 'string' } },
-        },
-      ],
+      extraParameters: [labelParameter],
       answers: { 200: answers.listAnswer },
     },
   },
@@ -120,6 +101,8 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
   '/tasks/{id}/callback/{token}/heartbeat': {
     post: { summary: 'An asynchronous target is still at work', open: true, answers: answered },
   },
+  ...scheduleOperations,
+  ...orchestrationOperations,
   '/stats': { get: { summary: 'Count the tasks in each state', answers: { 200: answers.statisticsAnswer } } },
   '/events': {
     get: { summary: 'Every event as it is committed, as server-sent events', query: streamQuery, answers: { 200: 'text/event-stream' } },
