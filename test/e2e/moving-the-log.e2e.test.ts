@@ -126,7 +126,7 @@ describe('a log that is moved', () => {
       /^\d+ events of 4 streams were exported to .*\n.*keys of the old one.*sealing [0-9a-f]{8}; token [0-9a-f]{8}; signing/,
     );
     expect(back).toMatchObject({ code: 0, stderr: '' });
-    expect(back.stdout).toMatch(/read models of 4 tasks were rebuilt/);
+    expect(back.stdout).toMatch(/read models of 4 streams were rebuilt/);
     expect(checksumIn(back)).toBe(checksumIn(out));
     await expectToGoOn('server', left, dataDir);
   });
