@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   const host = await openHost(process.env, { make: false, tell });
   try {
     const { events, streams, foldsChecksum, keys } = await exportLog(host, to, tell);
-    console.log(`${count(events)} events of ${count(streams)} tasks were exported to ${to}. Checksum of folds: ${foldsChecksum}`);
+    console.log(`${count(events)} events of ${count(streams)} streams were exported to ${to}. Checksum of folds: ${foldsChecksum}`);
     const named = Object.entries(keys).map(([kind, ids]) => `${kind} ${ids.length === 0 ? 'unknown' : ids.join(', ')}`);
     console.log(`The new host needs the keys of the old one; by their ids: ${named.join('; ')}`);
   } finally {

@@ -32,7 +32,7 @@ async function main(): Promise<void> {
     const { manifest, rebuilt } = await importLog(host, from, { withoutKeys, tell });
     console.log(rebuilt);
     const { events, streams, foldsChecksum } = manifest;
-    console.log(`${count(events)} events of ${count(streams)} tasks were imported. Checksum of folds, read back: ${foldsChecksum}`);
+    console.log(`${count(events)} events of ${count(streams)} streams were imported. Checksum of folds, read back: ${foldsChecksum}`);
   } finally {
     host.close();
   }

@@ -41,9 +41,9 @@ export async function rebuildServerViews(dataDir: string, log: SqliteEventLog, t
   try {
     startViewsAnew(new SqliteReadModels(database), Math.min(dispatched, log.head()));
     const events = await projectAfter(log, database, 0, tell);
-    const tasks = Number(database.prepare('SELECT count(*) AS tasks FROM views').get()?.['tasks']);
+    const streams = Number(database.prepare('SELECT count(*) AS streams FROM views').get()?.['streams']);
     const seconds = ((systemClock.monotonic() - beganAt) / 1_000).toFixed(1);
-    return `The read models of ${count(tasks)} tasks were rebuilt from ${count(events)} events in ${seconds} s.`;
+    return `The read models of ${count(streams)} streams were rebuilt from ${count(events)} events in ${seconds} s.`;
   } finally {
     database.close();
   }

@@ -123,10 +123,10 @@ describe('a log that is moved', () => {
 
     expect(out).toMatchObject({ code: 0, stderr: '' });
     expect(out.stdout).toMatch(
-      /^\d+ events of 4 tasks were exported to .*\n.*keys of the old one.*sealing [0-9a-f]{8}; token [0-9a-f]{8}; signing/,
+      /^\d+ events of 4 streams were exported to .*\n.*keys of the old one.*sealing [0-9a-f]{8}; token [0-9a-f]{8}; signing/,
     );
     expect(back).toMatchObject({ code: 0, stderr: '' });
-    expect(back.stdout).toMatch(/read models of 4 tasks were rebuilt/);
+    expect(back.stdout).toMatch(/read models of 4 streams were rebuilt/);
     expect(checksumIn(back)).toBe(checksumIn(out));
     await expectToGoOn('server', left, dataDir);
   });

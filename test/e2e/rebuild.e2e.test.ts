@@ -45,6 +45,8 @@ async function fill(): Promise<Filled> {
   await client.post(client.path('cancelled', '/cancel'));
   await client.post('/tasks', { id: 'deleted', request, delay: '7d', labels: { customer: '43' } });
   await client.delete(client.path('deleted'));
+  await client.post('/schedules', { id: 'hourly', every: '1h', task: { request }, labels: { customer: '42' } });
+  await client.post('/orchestrations', { id: 'next-week', delay: '7d', steps: [{ task: { request } }] });
   await Promise.all(['done', 'refused'].map((id) => client.taskFinished(id)));
   await errand.stop();
   const again = await errand.restart();
@@ -68,8 +70,8 @@ describe('rebuild --check', () => {
     const checked = await rebuild(dataDir, '--check');
 
     expect(checked).toMatchObject({ code: 0, stderr: '' });
-    expect(checked.stdout).toMatch(/views +5 rows/);
-    expect(checked.stdout).toMatch(/labels +3 rows/);
+    expect(checked.stdout).toMatch(/views +7 rows/);
+    expect(checked.stdout).toMatch(/labels +4 rows/);
     expect(checked.stdout).toContain('No differences');
   });
 
@@ -100,8 +102,18 @@ describe('rebuild --check', () => {
       /views task#done:\n +state is /,
     ],
     ['a missing row', `DELETE FROM views WHERE id = 'refused'`, /views task#refused: is missing/],
-    ['a missing label', `DELETE FROM labels WHERE id = 'done' AND name = 'customer'`, /labels customer \| 42 \| \d+ \| done: is missing/],
-    ['a row too many', `INSERT INTO labels VALUES ('a', 'b', 1, 'nobody')`, /labels a \| b \| 1 \| nobody: is there, although/],
+    [
+      'a missing label',
+      `DELETE FROM labels WHERE id = 'done' AND name = 'customer'`,
+      /labels customer \| 42 \| task \| \d+ \| done: is missing/,
+    ],
+    ['a changed time of a schedule', `UPDATE views SET due_at = 1 WHERE kind = 'schedule'`, /views schedule#hourly:\n +due_at is 1/],
+    ['a missing orchestration', `DELETE FROM views WHERE kind = 'orchestration'`, /views orchestration#next-week: is missing/],
+    [
+      'a row too many',
+      `INSERT INTO labels VALUES ('a', 'b', 'task', 1, 'nobody')`,
+      /labels a \| b \| task \| 1 \| nobody: is there, although/,
+    ],
     [
       'a drifted count',
       `UPDATE counts SET tasks = tasks + 1 WHERE status = 'scheduled'`,
@@ -149,7 +161,7 @@ describe('a log with events that do not read', () => {
 
     expect(rebuilt.code).toBe(0);
     expect(rebuilt.stderr.match(/task#done@1, does not read/g)).toHaveLength(1);
-    expect(rebuilt.stdout).toMatch(/read models of 4 tasks were rebuilt/);
+    expect(rebuilt.stdout).toMatch(/read models of 6 streams were rebuilt/);
     expect(await rebuild(dataDir, '--check')).toMatchObject({ code: 0 });
     const { counts } = await listAndStats(dataDir);
     expect(counts).toMatchObject({ scheduled: 1, succeeded: 0, failed: 1, cancelled: 1 });
@@ -179,7 +191,7 @@ describe('rebuild', () => {
     const rebuilt = await rebuild(dataDir);
 
     expect(rebuilt).toMatchObject({ code: 0, stderr: '' });
-    expect(rebuilt.stdout).toMatch(/read models of 5 tasks were rebuilt from \d+ events/);
+    expect(rebuilt.stdout).toMatch(/read models of 7 streams were rebuilt from \d+ events/);
     expect(await rebuild(dataDir, '--check')).toMatchObject({ code: 0 });
     expect(await listAndStats(dataDir)).toEqual({
       list,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Client, createClient } from './harness/client.ts';
 import { type Errand, startErrand } from './harness/errand.ts';
+import { halfWithinMs } from './harness/host.ts';
 import { startTarget, type Target } from './harness/target.ts';
 import { until } from './harness/until.ts';
 
@@ -96,6 +97,20 @@ describe('a schedule', () => {
     });
     expect((await client.get('/tasks/seconds.4')).status).toBe(404);
     expect(target.receipts('/seconds')).toHaveLength(3);
+  });
+
+  test('by a cron expression of seconds fires on the second', async () => {
+    await client.post('/schedules', { id: 'ticking', cron: '* * * * * *', overlap: 'allow', task: to('ticking') });
+    await target.received('/ticking', 3);
+    const { lastRuns } = (await client.get('/schedules/ticking')).body;
+    await client.delete('/schedules/ticking');
+    expect(lastRuns.map(({ dueAt }: { dueAt: string }) => Date.parse(dueAt) % 1_000)).toEqual(lastRuns.map(() => 0));
+    for (const { dueAt, taskId } of lastRuns.slice(0, 3)) {
+      const { events } = (await client.get(client.path(taskId, '/events'))).body;
+      const lateMs = Date.parse(events[1].occurredAt) - Date.parse(dueAt);
+      expect(lateMs).toBeGreaterThanOrEqual(0);
+      expect(lateMs).toBeLessThan(halfWithinMs);
+    }
   });
 
   test('goes on when an occurrence fails', async () => {

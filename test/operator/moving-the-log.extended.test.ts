@@ -95,7 +95,7 @@ test.skipIf(!isDynoxideInstalled())(
 
     const steps = [exported, resumed, exportedBack, importedBack];
     expect(steps.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
-    expect(exported.stdout).toMatch(/^100,000 events of 34,000 tasks/);
+    expect(exported.stdout).toMatch(/^100,000 events of 34,000 streams/);
     expect(new Set(steps.map(checksumIn)).size).toBe(1);
     expect(checksumIn(exported)).toBeDefined();
     expect(killed.code).toBeNull();

@@ -1,0 +1,64 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { recurrences } from '../../src/adapters/recurrence/recurrences.ts';
+import { isPublished } from '../../src/application/dispatch.ts';
+import { streamEvent } from '../../src/application/event-schemas.ts';
+import type { StoredEvent } from '../../src/application/ports.ts';
+import { renderDetail, renderStreamEvent } from '../../src/application/render-event.ts';
+import { renderOrchestration } from '../../src/application/render-orchestration.ts';
+import { renderSchedule } from '../../src/application/render-schedule.ts';
+import type { Live as LiveOrchestration } from '../../src/domain/orchestration/state.ts';
+import type { Live as LiveSchedule } from '../../src/domain/schedule/state.ts';
+import { factsOfStream, foldStream, isListed, kindOf, type StreamState } from '../../src/domain/streams.ts';
+import { orchestrationAnswer } from '../../src/handlers/http/openapi/orchestration-operations.ts';
+import { scheduleAnswer } from '../../src/handlers/http/openapi/schedule-operations.ts';
+
+const folder = new URL('../fixtures/streams/', import.meta.url);
+const fixtures = readdirSync(folder)
+  .filter((name) => /^(?:schedule|orchestration)-/.test(name))
+  .map((name) => ({ name, ...JSON.parse(readFileSync(new URL(name, folder), 'utf8')) }));
+
+/** Every event of a recorded history, with the state after it. */
+function along(events: readonly StoredEvent[]): readonly { readonly stored: StoredEvent; readonly state: StreamState }[] {
+  let state: StreamState | null = null;
+  return events.map((event) => {
+    state = foldStream(event.stream, state, [streamEvent(event)]);
+    return { stored: { ...event, facts: factsOfStream(event.stream, state) }, state };
+  });
+}
+
+/** Epoch milliseconds that were left as they are. */
+function bareTimes(value: unknown): unknown[] {
+  if (typeof value === 'number') return value > 1e12 ? [value] : [];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(bareTimes) : [];
+}
+
+describe.each(fixtures)('what is shown of $name', ({ events }) => {
+  const moments = along(events);
+
+  it('are events with ISO times, masked secrets and the id of what they happened to', () => {
+    for (const { stored } of moments) {
+      const [detail, shown] = [renderDetail(stored), renderStreamEvent(stored)];
+      expect(detail).toMatchObject({
+        [`${kindOf(stored.stream)}Id`]: stored.stream.slice(stored.stream.indexOf('#') + 1),
+        type: stored.type,
+      });
+      expect(bareTimes([detail, shown])).toEqual([]);
+      expect(JSON.stringify([detail, shown])).not.toMatch(/sealed|contentHash|content-1/);
+      expect(isPublished(stored)).toBe(true);
+    }
+  });
+
+  it('is what the API says that it shows, after each event', () => {
+    for (const { stored, state } of moments) {
+      if (!isListed(state)) continue;
+      if (kindOf(stored.stream) === 'schedule') {
+        const shown = renderSchedule(state as LiveSchedule, { recurrences, statusOf: () => 'succeeded', body: undefined });
+        expect(scheduleAnswer.parse(JSON.parse(JSON.stringify(shown)))).toEqual(JSON.parse(JSON.stringify(shown)));
+      } else {
+        const shown = JSON.parse(JSON.stringify(renderOrchestration(state as LiveOrchestration)));
+        expect(orchestrationAnswer.parse(shown)).toEqual(shown);
+      }
+    }
+  });
+});
