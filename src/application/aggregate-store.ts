@@ -1,6 +1,7 @@
 import type { Recorded } from '../domain/decision.ts';
 import type { Facts } from '../domain/facts.ts';
 import { limits } from '../domain/limits.ts';
+import type { Action, CallbackSpec } from '../domain/task/events.ts';
 import type { BodyRef } from '../domain/task/state.ts';
 import { eventSchemaVersion } from './event-schemas.ts';
 import { LogUnavailable } from './log-unavailable.ts';
@@ -154,13 +155,12 @@ export function createAggregateStore<State extends AnyState, Event extends AnyEv
   };
 }
 
-/** A name and a value weigh what they have of characters. */
-export function headerCharacters(
-  headers: readonly ({ readonly name: string; readonly value: string } | { readonly name: string; readonly sealed: string })[],
-): number {
+/** Headers make a state heavy; few are, and those are read again rather than crowd out hundreds of others. */
+export function hasHeavyHeaders({ action, callback }: { readonly action: Action; readonly callback: CallbackSpec | null }): boolean {
   let characters = 0;
+  const headers = [...(action.kind === 'http' ? action.headers : []), ...(callback?.headers ?? [])];
   for (const header of headers) characters += header.name.length + ('sealed' in header ? header.sealed.length : header.value.length);
-  return characters;
+  return characters > limits.cachedHeaderCharacters;
 }
 
 function snapshotOf(state: AnyState): Snapshot | undefined {

@@ -1,4 +1,3 @@
-import { limits } from '../domain/limits.ts';
 import type { ScheduleEvent } from '../domain/schedule/events.ts';
 import { evolve, fold } from '../domain/schedule/evolve.ts';
 import { factsOf, initialSchedule, isLive, type ScheduleState } from '../domain/schedule/state.ts';
@@ -7,7 +6,7 @@ import {
   type Aggregate,
   type AggregateStore,
   createAggregateStore,
-  headerCharacters,
+  hasHeavyHeaders,
   type Loaded,
   type StoreOptions,
 } from './aggregate-store.ts';
@@ -31,12 +30,7 @@ const schedules: Aggregate<ScheduleState, ScheduleEvent> = {
   eventOf: scheduleEvent,
   updatedAt: (state) => (state.status === 'missing' ? 0 : state.updatedAt),
   bodiesOf: (state) => (isLive(state) ? [state.body] : []),
-  isHeavy(state) {
-    if (!isLive(state)) return false;
-    const { action, callback } = state.definition.template;
-    const characters = (action.kind === 'http' ? headerCharacters(action.headers) : 0) + headerCharacters(callback?.headers ?? []);
-    return characters > limits.cachedHeaderCharacters;
-  },
+  isHeavy: (state) => isLive(state) && hasHeavyHeaders(state.definition.template),
 };
 
 /** The store of schedules. */

@@ -1,4 +1,3 @@
-import { limits } from '../domain/limits.ts';
 import { streamOf } from '../domain/streams.ts';
 import type { TaskEvent } from '../domain/task/events.ts';
 import { evolve, fold } from '../domain/task/evolve.ts';
@@ -7,7 +6,7 @@ import {
   type Aggregate,
   type AggregateStore,
   createAggregateStore,
-  headerCharacters,
+  hasHeavyHeaders,
   type Loaded,
   type StoreOptions,
 } from './aggregate-store.ts';
@@ -36,13 +35,7 @@ const tasks: Aggregate<TaskState, TaskEvent> = {
     if (state.status === 'missing' || state.status === 'deleted') return none;
     return [state.body, state.status === 'succeeded' ? state.result.body : null];
   },
-  /** Headers make a state heavy; few are, and those are read again rather than crowd out hundreds of others. */
-  isHeavy(state) {
-    if (state.status === 'missing' || state.status === 'deleted') return false;
-    const { action, callback } = state.definition;
-    const characters = (action.kind === 'http' ? headerCharacters(action.headers) : 0) + headerCharacters(callback?.headers ?? []);
-    return characters > limits.cachedHeaderCharacters;
-  },
+  isHeavy: (state) => state.status !== 'missing' && state.status !== 'deleted' && hasHeavyHeaders(state.definition),
 };
 
 /** The store of tasks. */

@@ -23,7 +23,8 @@ const hourly = (id: string, more: object = {}) => ({ id, every: '1h', task: to(i
 const typesOf = async (id: string): Promise<readonly string[]> =>
   (await client.get(`/schedules/${id}/events`)).body.events.map(({ type }: { type: string }) => type);
 
-describe('a schedule', () => {
+/** Alone: it looks at whole lists. */
+describe('a new schedule', () => {
   test('is created with its defaults, read, listed and found again by the same content', async () => {
     const asked = { id: 'nightly/report', cron: '0 9 * * 1-5', timezone: 'Europe/Athens', labels: { team: 'blue' }, task: to('report') };
     const created = await client.post('/schedules', asked);
@@ -62,7 +63,9 @@ describe('a schedule', () => {
     expect((await client.get('/tasks')).body.tasks).toEqual([]);
     expect((await client.get('/schedules?status=paused')).body.schedules).toEqual([]);
   });
+});
 
+describe.concurrent('a schedule', () => {
   test('fires in its own time, each time one task of its own, until it has fired often enough', async () => {
     const created = await client.post('/schedules', {
       id: 'seconds',
@@ -203,7 +206,7 @@ describe('a schedule', () => {
   });
 });
 
-describe('while the task before is unfinished', () => {
+describe.concurrent('while the task before is unfinished', () => {
   test.each([
     ['skip', ['/skip'], { skipped: 1 }],
     ['allow', ['/allow', '/allow'], { skipped: 0 }],

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { OrchestrationEvent } from '../../domain/orchestration/events.ts';
-import { action, callback, count, errorKinds, labels, retry, time } from './parts.ts';
+import { errorKinds } from '../../domain/task/events.ts';
+import { action, callback, count, labels, retry, time } from './parts.ts';
 
 const step = z.number().int().positive();
 const bodyFrom = z.literal('previous').nullable();

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { errorKinds } from '../../domain/task/events.ts';
 
 /** What the data of events is made of, as stored. Times are epoch milliseconds. */
 export const time = z.number().int();
@@ -41,18 +42,6 @@ export const result = z.object({
   truncated: z.boolean(),
   durationMs: z.number(),
 });
-export const errorKinds = [
-  'http',
-  'timeout',
-  'network',
-  'egress',
-  'expired',
-  'interrupted',
-  'rejected',
-  'runner',
-  'truncated',
-  'cancelled',
-] as const;
 export const error = z.object({ kind: z.enum(errorKinds), message: z.string(), status: z.number().int().optional() });
 
 /** What a task is asked to do, and how: what a definition has in common with a schedule's template. */

@@ -45,17 +45,20 @@ export type Origin =
   /** `step` counts from 1; the callback belongs to none and has 0. */
   | { readonly orchestrationId: string; readonly step: number; readonly role: 'task' | 'check' | 'fallback' | 'callback' };
 
-export type ErrorKind =
-  | 'http'
-  | 'timeout'
-  | 'network'
-  | 'egress'
-  | 'expired'
-  | 'interrupted'
-  | 'rejected'
-  | 'runner'
-  | 'truncated'
-  | 'cancelled';
+/** What an attempt or a task failed of. Stored in events for ever: kinds are added, never renamed. */
+export const errorKinds = [
+  'http',
+  'timeout',
+  'network',
+  'egress',
+  'expired',
+  'interrupted',
+  'rejected',
+  'runner',
+  'truncated',
+  'cancelled',
+] as const;
+export type ErrorKind = (typeof errorKinds)[number];
 export type TaskError = { readonly kind: ErrorKind; readonly message: string; readonly status?: number };
 
 /** What the target answered. The body's bytes, if any, lie beside the event that carries this. */

@@ -1,20 +1,9 @@
 import * as z from 'zod';
+import { errorKinds } from '../../../domain/task/events.ts';
 
 const time = z.iso.datetime({ offset: false }).meta({ description: 'UTC, with milliseconds' });
 const count = z.int().min(0);
 const status = z.enum(['scheduled', 'running', 'waiting', 'succeeded', 'failed', 'cancelled']);
-export const errorKinds = [
-  'http',
-  'timeout',
-  'network',
-  'egress',
-  'expired',
-  'interrupted',
-  'rejected',
-  'runner',
-  'truncated',
-  'cancelled',
-] as const;
 const error = z.strictObject({ kind: z.enum(errorKinds), message: z.string(), status: z.int().optional() });
 
 /** Headers as a map, or as a list where a name occurs more than once. Values of sealed headers read `***`. */

@@ -1,8 +1,9 @@
 import * as z from 'zod';
+import { errorKinds } from '../../../domain/task/events.ts';
 import { eventsQuery, orchestrationListQuery } from '../input/list-query.ts';
 import { orchestration, orchestrationChanges } from '../input/orchestration-input.ts';
 import { cancel } from '../input/task-input.ts';
-import { errorKinds, historyAnswer } from './answers.ts';
+import { historyAnswer } from './answers.ts';
 import { labelParameter, type Operations } from './operation.ts';
 
 const time = z.iso.datetime({ offset: false });
