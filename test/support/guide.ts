@@ -55,6 +55,6 @@ export const presets: readonly Preset[] = blocks('json').map(({ section, code, a
 export const runnerSource: string = blocks('ts')[0]?.code ?? '';
 
 /** The rows of the table at the end. */
-export const parityRows: readonly ParityRow[] = [...text.matchAll(/^\| (\d+) [^|]*\| ([^|]+) \| ([^|]+) \|$/gm)].map(
+export const parityRows: readonly ParityRow[] = [...text.matchAll(/^\| (\d+) [^|]*\| ([^|]+) \|([^|]*)\|$/gm)].map(
   ([, row, here = '', tests = '']) => ({ row: Number(row), here, tests: [...tests.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name) }),
 );
