@@ -3,7 +3,7 @@
  *
  * `/status/503` answers with that status; `/flaky` with 500 at the first attempt and 200 at the next; `/async` with 202, and posts its answer
  * to where it was told; `/steps` asks to be called again, with one less, until `left` is 0; `/last/<path>` shows the last request to a
- * path, 404 before there was one. Everything else answers 200 with what it received.
+ * path, 404 before there was one. Everything else answers 200 with what it received; what makes no sense is 400.
  */
 import { createServer, request as httpRequest } from 'node:http';
 
@@ -41,9 +41,15 @@ const server = createServer((incoming, response) => {
       last.set(path, received);
       console.log(method, url, body);
     }
-    const answer = routes[name]?.({ ...received, rest: rest.join('/') }) ?? {};
-    response.writeHead(answer.status ?? 200, { 'content-type': 'application/json', ...answer.headers });
-    response.end(JSON.stringify(answer.body ?? { method, url, body }));
+    const answer = (status, more, content) =>
+      response.writeHead(status, { 'content-type': 'application/json', ...more }).end(JSON.stringify(content));
+    try {
+      const asked = Object.hasOwn(routes, name) ? routes[name]({ ...received, rest: rest.join('/') }) : {};
+      answer(asked.status ?? 200, asked.headers, asked.body ?? { method, url, body });
+    } catch (error) {
+      // No address to answer to, no JSON to count down, no status.
+      answer(400, {}, { error: error.message });
+    }
   });
 });
 server.listen(Number(process.env.PORT ?? 8080), '127.0.0.1', () => {
