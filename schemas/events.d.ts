@@ -54,7 +54,7 @@ export type TaskError = {
   status?: number;
 };
 
-export type Request = {
+export type TaskRequest = {
   url: string;
   method: string;
   headers: Record<string, string> | ({
@@ -79,7 +79,7 @@ export type Result = {
 };
 
 export type TaskTemplate = {
-  request?: Request;
+  request?: TaskRequest;
   runner?: {
     name: string;
     params?: unknown;
@@ -167,7 +167,7 @@ export type TaskScheduled = TaskDetail<'TaskScheduled', {
   startBeforeMs: number | null;
   runAt: Time;
   origin: Origin | null;
-  request?: Request;
+  request?: TaskRequest;
   runner?: {
     name: string;
     params?: unknown;
@@ -186,7 +186,7 @@ export type TaskRescheduled = TaskDetail<'TaskRescheduled', {
   retry?: Retry;
   callback?: Callback | null;
   labels?: Record<string, string>;
-  request?: Request;
+  request?: TaskRequest;
   runner?: {
     name: string;
     params?: unknown;

@@ -7,7 +7,7 @@ export const time = shown.time.meta({ id: 'Time' });
 export const origin = shown.origin.meta({ id: 'Origin', description: 'The schedule or the orchestration that a task belongs to.' });
 export const retry = shown.retry.meta({ id: 'Retry', description: 'Durations in milliseconds.' });
 /** Kinds of errors are added now and then: who checks an event against an older schema must not refuse it for a newer kind. */
-const open = (kinds: z.ZodEnum) => z.union([kinds, z.string()]).meta({ description: 'More kinds may come.' });
+const open = <Kinds extends z.ZodType<string>>(kinds: Kinds) => z.union([kinds, z.string()]).meta({ description: 'More kinds may come.' });
 export const taskError = shown.error.extend({ kind: open(shown.error.shape.kind) }).meta({ id: 'TaskError' });
 export const stepError = shown.stepError.extend({ kind: open(shown.stepError.shape.kind) }).meta({ id: 'StepError' });
 export const callback = shown.callback.extend({ error: taskError.optional(), nextAttemptAt: time.optional() }).meta({ id: 'Callback' });
