@@ -44,6 +44,8 @@ export const limits = {
   runnerNameLength: 64,
   /** EventBridge refuses longer detail types. */
   detailTypeLength: 128,
+  /** Who asks for a task by an event; EventBridge takes at most as much as a source. */
+  eventSourceLength: 256,
   idempotencyKeyLength: 255,
 
   attemptsPerRun: 100,
