@@ -19,7 +19,7 @@ export const serverOnly = {
   'recovery at the start': {
     because:
       'nothing starts on AWS: what a function was doing when it died is found again by the sweep, once its lease has ended or it is overdue, which takes minutes',
-    files: ['crash', 'parents-crash'],
+    files: ['crash', 'parents-crash', 'ingest-crash'],
   },
   'read models in files': {
     because: 'these tests damage the SQLite files of the read models and of the log by hand',
