@@ -5,7 +5,7 @@ import { createClient } from './harness/client.ts';
 import { startErrand, temporaryFolder } from './harness/errand.ts';
 import { until } from './harness/until.ts';
 
-const events = 3_000;
+const events = 2_000;
 
 /** Puts events into the folder as a producer does; each asks for a task that calls nobody. */
 function put(folder: string, from: number, count: number): void {
@@ -49,4 +49,10 @@ test('events that lie in the folder before the start, and when the process is ki
   await until('an empty folder', () => (left(folder) === 0 ? true : undefined));
   expect((await client.get('/stats')).body.counts).toEqual(counts);
   await errand.stop();
+});
+
+test('a folder that cannot be used is refused by the name of its setting', async () => {
+  const starting = startErrand({ environment: { ERRAND_INGEST_DIR: '/dev/null/ingest' } });
+
+  await expect(starting).rejects.toThrow(/Errand cannot start: ERRAND_INGEST_DIR is \/dev\/null\/ingest, which cannot be used/);
 });
