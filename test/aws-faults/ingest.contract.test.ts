@@ -27,11 +27,15 @@ async function publish(detail: object): Promise<void> {
 const deadLetters = (): string =>
   (world.environment['ERRAND_INGEST_DEAD_LETTERS_URL'] ?? '').replace(/^https?:\/\/[^/]+/, world.endpoints.sqs);
 const queue = (): string => deadLetters().replace(/DeadLetters$/, 'Queue');
-/** A message failed: it is hidden until its visibility timeout passes, and no invocation is under way. */
-const held = (count: number) =>
+/** So many messages have failed: they are hidden until their visibility timeout passes, and no invocation is under way. */
+const held = (count: number, invocationsBefore: number) =>
   until(
     'messages given back',
-    async () => (world.valve('ingest').underWay === 0 && (await world.messagesIn(queue())).held === count ? true : undefined),
+    async () => {
+      const { underWay, invocations } = world.valve('ingest');
+      if (underWay > 0 || invocations === invocationsBefore) return undefined;
+      return (await world.messagesIn(queue())).held === count ? true : undefined;
+    },
     40_000,
   );
 const callsOf = (task: string) => world.target.calls.filter((call) => call.task === task);
@@ -39,8 +43,9 @@ const callsOf = (task: string) => world.target.calls.filter((call) => call.task 
 test('events that come while the tables take nothing wait in their queue, and become tasks when these take them again', async () => {
   world.proxy.inject(({ operation }) => (operation === 'BatchExecuteStatement' ? throttled : none));
   const ids = ['one', 'two', 'three'];
+  const { invocations } = world.valve('ingest');
   await Promise.all(ids.map((id) => publish({ id, request: { url: `${world.target.url}/ok` } })));
-  await held(ids.length);
+  await held(ids.length, invocations);
   expect((await world.get('/tasks/one')).status).toBe(404);
 
   world.proxy.inject(() => none);
@@ -55,8 +60,9 @@ test('an event that cannot be put aside comes again, and is put aside once it ca
   world.proxy.inject(({ operation, resource }) =>
     operation === 'SendMessageBatch' && resource.endsWith('IngestDeadLetters') ? forbidden : none,
   );
+  const { invocations } = world.valve('ingest');
   await publish({ id: 'refused', request: {} });
-  await held(1);
+  await held(1, invocations);
   expect(await world.messagesIn(deadLetters())).toEqual({ visible: 0, held: 0 });
 
   world.proxy.inject(() => none);
