@@ -8,8 +8,10 @@ import { renderOrchestrationData, renderScheduleData } from './render-parent-eve
 import { parsedOrText, renderAction, renderCallback, renderResult, renderRetry } from './render-task.ts';
 import { isoTime } from './times.ts';
 
+/** Who publishes what Errand puts on the bus: its own events, and what tasks put there. */
+export const ownSources = ['errand', 'errand.task'] as const;
 /** A bus entry: what an EventBridge rule matches on. */
-export type BusEntry = { readonly source: 'errand' | 'errand.task'; readonly detailType: string; readonly detail: object };
+export type BusEntry = { readonly source: (typeof ownSources)[number]; readonly detailType: string; readonly detail: object };
 
 /** The outside form of one event, for the bus and for server-sent events: ISO times, secrets masked, large bodies left out. */
 export function renderDetail(stored: StoredEvent): object {

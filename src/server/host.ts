@@ -18,12 +18,14 @@ import { createTaskStore } from '../application/task-store.ts';
 import { handleWake, type WakePorts } from '../application/wake.ts';
 import { type Api, createApi } from '../handlers/http/api.ts';
 import { documentation } from '../handlers/http/openapi/documentation.ts';
+import { createFromEvent } from '../handlers/http/task-event.ts';
 import { createDispatchFeed, createProjectFeed } from './change-feeds.ts';
 import { InProcessBus } from './in-process-bus.ts';
 import { Scheduler } from './scheduler.ts';
 import { hasShortSigningSecret, loadSecrets } from './secret-files.ts';
 import type { Settings } from './settings.ts';
 import type { Job } from './slots.ts';
+import { openSpool } from './spool.ts';
 import { openStorage, type Storage } from './storage.ts';
 import { version } from './version.ts';
 
@@ -120,20 +122,28 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
   });
   const dispatching = createDispatchFeed(storage, { wakes: scheduler, bus, clock: systemClock, logger });
 
-  const api = createApi({
+  const creating = {
     store,
+    clock: systemClock,
+    ids,
+    sealer: outgoing.sealer,
+    digest: sha256Digest,
+    input: { egress: settings.egress, refusedLiteral, runner: (name: string) => runners.get(name) ?? null },
+  };
+  const spool =
+    settings.ingestDir === undefined
+      ? null
+      : await openSpool({ dir: settings.ingestDir, create: (text) => createFromEvent(creating, text), clock: systemClock, logger });
+
+  const api = createApi({
+    ...creating,
     schedules,
     orchestrations,
     recurrences,
     log,
     views,
-    clock: systemClock,
     random: systemRandom,
-    ids,
-    sealer: outgoing.sealer,
     tokens: outgoing.tokens,
-    digest: sha256Digest,
-    input: { egress: settings.egress, refusedLiteral, runner: (name) => runners.get(name) ?? null },
     logger,
     access:
       settings.apiKeys.length === 0
@@ -164,8 +174,10 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
       await scheduler.start();
       dispatching.feed.start();
       await dispatching.feed.catchUp();
+      spool?.start();
     },
     async stop(waitMs) {
+      await spool?.stop();
       dispatching.drain();
       const ended = scheduler.stop();
       const limit = new AbortController();
