@@ -17,7 +17,15 @@ const prices = {
 
 /** Durations and log lines cannot be measured here; these are the assumptions of the estimate that the result is compared with. */
 const memoryGb = 0.5;
-const assumedMs: Readonly<Record<string, number>> = { commands: 15, dispatch: 40, project: 40, wake: 200, wakeLong: 200, callback: 200 };
+const assumedMs: Readonly<Record<string, number>> = {
+  commands: 15,
+  ingest: 15,
+  dispatch: 40,
+  project: 40,
+  wake: 200,
+  wakeLong: 200,
+  callback: 200,
+};
 const logBytesPerInvocation = 300;
 
 export const sum = (counts: ReadonlyMap<string, number>, holds: (key: string) => boolean = () => true): number =>

@@ -2,7 +2,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type AttributeValue, DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-sdk/client-dynamodb';
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { taskEventType } from '../src/handlers/http/task-event.ts';
 import { createLogger } from '../src/server/logger.ts';
 import { readSettings } from '../src/server/settings.ts';
 import { startAwsHost } from '../test/aws-host/host.ts';
@@ -60,16 +62,23 @@ const target = createServer((request, response) => {
 }).listen(0, '127.0.0.1');
 await pause(quietMs);
 const url = `http://127.0.0.1:${(target.address() as AddressInfo).port}`;
-const [dynamodb, sqs] = [new DynamoDBClient({}), new SQSClient({})];
+const [dynamodb, sqs, events] = [new DynamoDBClient({}), new SQSClient({}), new EventBridgeClient({})];
 
-type Shape = { readonly name: string; readonly tasks: number; readonly rounds: number; readonly callback: boolean };
+type Shape = {
+  readonly name: string;
+  readonly tasks: number;
+  readonly rounds: number;
+  readonly callback: boolean;
+  readonly through: 'api' | 'bus';
+};
 type Measured = Shape & { readonly reading: Reading; readonly http: number; readonly bytes: number };
 
 const shapes: readonly Shape[] = [
-  { name: 'single', tasks: 1, rounds: singles, callback: false },
-  { name: 'single, callback', tasks: 1, rounds: singles, callback: true },
-  { name: 'batch of 100', tasks: perBatch, rounds: batches, callback: false },
-  { name: 'batch of 100, callback', tasks: perBatch, rounds: batches, callback: true },
+  { name: 'single', tasks: 1, rounds: singles, callback: false, through: 'api' },
+  { name: 'single, callback', tasks: 1, rounds: singles, callback: true, through: 'api' },
+  { name: 'event on the bus', tasks: 1, rounds: singles, callback: false, through: 'bus' },
+  { name: 'batch of 100', tasks: perBatch, rounds: batches, callback: false, through: 'api' },
+  { name: 'batch of 100, callback', tasks: perBatch, rounds: batches, callback: true, through: 'api' },
 ];
 
 async function post(path: string, body: object): Promise<void> {
@@ -80,6 +89,18 @@ async function post(path: string, body: object): Promise<void> {
   });
   if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
   await answer.arrayBuffer();
+}
+
+/** As a producer does, whose own entry ($1 per million) is not among the costs below. */
+async function publish(detail: object): Promise<void> {
+  const entry = {
+    EventBusName: variables['ERRAND_BUS_NAME'],
+    Source: 'producer',
+    DetailType: taskEventType,
+    Detail: JSON.stringify(detail),
+  };
+  const { FailedEntryCount } = await events.send(new PutEventsCommand({ Entries: [entry] }));
+  if (FailedEntryCount !== 0) throw new Error('the bus did not take an event');
 }
 
 /** The wake queue is empty, delayed messages too. */
@@ -138,13 +159,14 @@ async function measure(shape: Shape): Promise<Measured> {
   const request = { url: `${url}/simple`, body: { order: 4_711, text: 'x'.repeat(100) } };
   const task = { request, ...(shape.callback ? { callback: { url: `${url}/told` } } : {}) };
   for (let round = 0; round < shape.rounds; round += 1) {
-    if (shape.tasks === 1) await post('/tasks', task);
+    if (shape.through === 'bus') await publish(task);
+    else if (shape.tasks === 1) await post('/tasks', task);
     else await post('/tasks/batch', { tasks: Array.from({ length: shape.tasks }, () => task) });
     // Each round by itself: its wakes that heal may come with those of the next.
     await pause(quietMs);
   }
   await quiet();
-  return { ...shape, reading: meter.read(), http: shape.rounds, bytes: (await storedBytes()) - bytesBefore };
+  return { ...shape, reading: meter.read(), http: shape.through === 'api' ? shape.rounds : 0, bytes: (await storedBytes()) - bytesBefore };
 }
 
 const measured: Measured[] = [];
@@ -152,7 +174,7 @@ for (const shape of shapes) {
   measured.push(await measure(shape));
   process.stderr.write(`${shape.name} is measured\n`);
 }
-const [events, views] = [await items('ERRAND_EVENTS_TABLE'), await items('ERRAND_VIEWS_TABLE')];
+const [stored, views] = [await items('ERRAND_EVENTS_TABLE'), await items('ERRAND_VIEWS_TABLE')];
 const own = 'as in serverless.yml';
 await host.stop(1_000);
 target.close();
@@ -204,6 +226,6 @@ const sizes = (found: readonly Record<string, AttributeValue>[]): string => {
   return `${bytes[0] ?? 0} to ${bytes.at(-1) ?? 0} bytes`;
 };
 print('\nitems, without and with a callback:');
-for (const [type, found] of Map.groupBy(events, (item) => item['type']?.S)) print(`  ${type}: ${sizes(found)}`);
+for (const [type, found] of Map.groupBy(stored, (item) => item['type']?.S)) print(`  ${type}: ${sizes(found)}`);
 print(`  view: ${sizes(views.filter((item) => item['state'] !== undefined))}`);
 process.exit(0);

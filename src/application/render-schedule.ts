@@ -1,3 +1,4 @@
+import type * as z from 'zod';
 import type { ScheduleDefinition, TaskTemplate } from '../domain/schedule/events.ts';
 import type { RecurrenceRule } from '../domain/schedule/recurrence.ts';
 import type { Live } from '../domain/schedule/state.ts';
@@ -5,14 +6,17 @@ import type { TaskState } from '../domain/task/state.ts';
 import type { Recurrences } from './ports.ts';
 import { renderAction, renderCallbackSpec, renderRetry } from './render-task.ts';
 import { nextRuns } from './schedule-times.ts';
+import type { Shown, template as templateSchema, timing } from './shown-parts.ts';
 import { isoTime } from './times.ts';
+
+type ShownTiming = Partial<Shown<z.ZodObject<typeof timing>>>;
 
 function moment(ms: number | null): string | null {
   return ms === null ? null : isoTime(ms);
 }
 
 /** A rule in the words of a request. */
-export function renderRule(rule: RecurrenceRule): object {
+function renderRule(rule: RecurrenceRule): ShownTiming {
   switch (rule.kind) {
     case 'cron':
       return { cron: rule.expression };
@@ -24,7 +28,11 @@ export function renderRule(rule: RecurrenceRule): object {
 }
 
 /** A template in the form in which it may be sent again, but for what is masked. `undefined` bytes leave its body out. */
-export function renderTemplate(template: TaskTemplate, body: Uint8Array | null | undefined, omitBody = body === undefined): object {
+export function renderTemplate(
+  template: TaskTemplate,
+  body: Uint8Array | null | undefined,
+  omitBody = body === undefined,
+): Shown<typeof templateSchema> {
   const { action, strategy, timeoutMs, completeWithinMs, retry, callback, labels, priority, startBeforeMs } = template;
   return {
     ...renderAction(action, body, omitBody),
@@ -40,7 +48,7 @@ export function renderTemplate(template: TaskTemplate, body: Uint8Array | null |
 }
 
 /** The parts of a definition that are given, as a request has them; the task left out. */
-export function renderTiming(definition: Partial<Omit<ScheduleDefinition, 'template' | 'contentHash'>>): object {
+export function renderTiming(definition: Partial<Omit<ScheduleDefinition, 'template' | 'contentHash'>>): ShownTiming {
   const { rule, timezone, startAt, endAt, maxOccurrences, jitterMs, overlap, misfire, catchUpWithinMs, labels } = definition;
   return {
     ...(rule === undefined ? {} : renderRule(rule)),

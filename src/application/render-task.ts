@@ -1,12 +1,19 @@
+import type * as z from 'zod';
 import type { RetryPolicy } from '../domain/retry-policy.ts';
-import type { Action, BodyNote, CallbackSpec, Header, TaskResult } from '../domain/task/events.ts';
+import type { Action, BodyNote, CallbackSpec, Header, TaskError, TaskResult } from '../domain/task/events.ts';
 import { type CallbackState, type Failure, isFinished, type Live, type StoredResult } from '../domain/task/state.ts';
 import { base64, renderBody } from './bodies.ts';
 import { parseExactJson } from './exact-json.ts';
+import type * as parts from './shown-parts.ts';
 import { isoTime } from './times.ts';
 
 /** The bytes a task's rendering may show; null leaves them out, as lists do. */
 export type TaskBodies = { readonly body: Uint8Array | null; readonly result: Uint8Array | null };
+
+type Shown<Schema extends z.ZodType> = parts.Shown<Schema>;
+type ShownAction = Shown<z.ZodObject<typeof parts.actionParts>>;
+type ShownCallback = Shown<typeof parts.callback>;
+type ShownCallbackSpec = Shown<typeof parts.callbackSpec>;
 
 const masked = '***';
 
@@ -57,7 +64,7 @@ export function resultOf(state: Live): StoredResult | null {
   return state.status === 'succeeded' ? state.result : (failureOf(state)?.result ?? null);
 }
 
-export function renderAction(action: Action, body: Uint8Array | null | undefined, omitBody: boolean): object {
+export function renderAction(action: Action, body: Uint8Array | null | undefined, omitBody: boolean): ShownAction {
   const shown = omitBody ? undefined : (body ?? null);
   switch (action.kind) {
     case 'http': {
@@ -75,7 +82,7 @@ export function renderAction(action: Action, body: Uint8Array | null | undefined
   }
 }
 
-function renderSecretNames(names: readonly string[]): object {
+function renderSecretNames(names: readonly string[]): Pick<ShownCallbackSpec, 'secretHeaders'> {
   return names.length === 0 ? {} : { secretHeaders: names };
 }
 
@@ -84,7 +91,10 @@ function parsed(bytes: Uint8Array | null): unknown {
 }
 
 /** A request's body in the form in which it may be sent again. `undefined` bytes leave it out. */
-export function renderRequestBody(note: BodyNote | null, bytes: Uint8Array | null | undefined): object {
+export function renderRequestBody(
+  note: BodyNote | null,
+  bytes: Uint8Array | null | undefined,
+): Pick<NonNullable<ShownAction['request']>, 'body' | 'bodyBase64'> {
   if (note === null || bytes === undefined) return {};
   if (note.kind === 'binary') return { bodyBase64: base64(bytes ?? new Uint8Array()) };
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes ?? new Uint8Array());
@@ -101,19 +111,19 @@ export function parsedOrText(text: string): unknown {
 }
 
 /** As a map, or as a list where a name occurs more than once. */
-export function renderHeaders(headers: readonly Header[]): object {
+export function renderHeaders(headers: readonly Header[]): Shown<typeof parts.headers> {
   const shown = headers.map((header) => ({ key: header.name, value: 'sealed' in header ? masked : header.value }));
   const names = new Set(shown.map(({ key }) => key.toLowerCase()));
   if (names.size < shown.length) return shown;
   return Object.fromEntries(shown.map(({ key, value }) => [key, value]));
 }
 
-function withoutBody(result: TaskResult): object {
+function withoutBody(result: TaskResult): Shown<typeof parts.result> {
   const { status, headers, truncated, durationMs } = result;
   return { status, headers, truncated, durationMs };
 }
 
-export function renderResult(result: TaskResult, bytes: Uint8Array | null): object {
+export function renderResult(result: TaskResult, bytes: Uint8Array | null): Shown<typeof parts.result> {
   return {
     status: result.status,
     headers: result.headers,
@@ -124,22 +134,29 @@ export function renderResult(result: TaskResult, bytes: Uint8Array | null): obje
 }
 
 /** Durations are shown in milliseconds, which is also a way to write them in a request. */
-export function renderRetry(retry: RetryPolicy): object {
-  const { maxAttempts, backoff, jitter } = retry;
+export function renderRetry(retry: RetryPolicy): Shown<typeof parts.retry> {
+  const { maxAttempts, jitter } = retry;
   if (retry.backoff === 'delays') return { maxAttempts, delays: retry.delaysMs, jitter };
-  return { maxAttempts, backoff, initialDelay: retry.initialDelayMs, factor: retry.factor, maxDelay: retry.maxDelayMs, jitter };
+  return {
+    maxAttempts,
+    backoff: retry.backoff,
+    initialDelay: retry.initialDelayMs,
+    factor: retry.factor,
+    maxDelay: retry.maxDelayMs,
+    jitter,
+  };
 }
 
-export function renderCallback(spec: CallbackSpec | null, state: CallbackState): object | null {
+export function renderCallback(spec: CallbackSpec | null, state: CallbackState): ShownCallback | null {
   return spec === null ? null : { ...renderCallbackSpec(spec), ...renderCallbackState(state) };
 }
 
 /** A callback as it was asked for. */
-export function renderCallbackSpec({ url, method, headers, secretHeaders, on }: CallbackSpec): object {
+export function renderCallbackSpec({ url, method, headers, secretHeaders, on }: CallbackSpec): ShownCallbackSpec {
   return { url, method, headers: renderHeaders(headers), ...renderSecretNames(secretHeaders), on };
 }
 
-export function renderCallbackState(state: CallbackState): object {
+export function renderCallbackState(state: CallbackState): Omit<ShownCallback, keyof ShownCallbackSpec> {
   switch (state.status) {
     case 'none':
       return { status: 'none', attempt: 0 };
@@ -161,10 +178,10 @@ export function renderCallbackState(state: CallbackState): object {
   }
 }
 
-function answered(status: number | undefined): object {
+function answered(status: number | undefined): Pick<ShownCallback, 'response'> {
   return status === undefined ? {} : { response: { status } };
 }
 
-function failure(error: { readonly kind: string; readonly message: string } | null): object {
+function failure(error: TaskError | null): Pick<ShownCallback, 'error'> {
   return error === null ? {} : { error };
 }

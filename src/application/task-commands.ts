@@ -16,6 +16,9 @@ export type TaskCommandPorts = {
   readonly random: { next(): number };
 };
 
+/** What it takes to create a task. */
+export type TaskCreationPorts = Pick<TaskCommandPorts, 'store' | 'clock' | 'ids' | 'sealer'>;
+
 /** The time that was asked for, reckoned when it is decided: never before then. Undefined where none was. */
 function timeOf(input: { readonly runAt?: number; readonly delayMs?: number | null }, now: number): number | undefined {
   if (input.delayMs !== undefined && input.delayMs !== null) return now + input.delayMs;
@@ -27,7 +30,7 @@ function timeOf(input: { readonly runAt?: number; readonly delayMs?: number | nu
  * `idempotencyId` stands in for an id that the client did not choose.
  */
 export async function scheduleTask(
-  ports: TaskCommandPorts,
+  ports: TaskCreationPorts,
   input: TaskInput,
   sent: { readonly content: string; readonly idempotencyId: string | null },
 ): Promise<CommandOutcome> {

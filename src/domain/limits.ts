@@ -44,6 +44,8 @@ export const limits = {
   runnerNameLength: 64,
   /** EventBridge refuses longer detail types. */
   detailTypeLength: 128,
+  /** Who asks for a task by an event: longer than any name of a system. */
+  eventSourceLength: 256,
   idempotencyKeyLength: 255,
 
   attemptsPerRun: 100,

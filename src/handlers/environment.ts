@@ -39,6 +39,7 @@ const readers = {
   ERRAND_WAKE_QUEUE_URL: required,
   ERRAND_WAKE_LONG_QUEUE_URL: required,
   ERRAND_REPAIR_QUEUE_URL: required,
+  ERRAND_INGEST_DEAD_LETTERS_URL: required,
   ERRAND_BUS_NAME: required,
   ERRAND_SIGNING_SECRET_ARN: required,
   ERRAND_SEALING_KEYS_ARN: required,

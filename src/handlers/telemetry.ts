@@ -15,7 +15,9 @@ export type CountName =
   | 'SweepLoaded'
   | 'SweepHealed'
   | 'SweepUnfinished'
-  | 'ViewsWritten';
+  | 'ViewsWritten'
+  | 'TasksIngested'
+  | 'EventsRefused';
 
 /** What a function tells about itself. */
 export type Telemetry = {

@@ -19,12 +19,14 @@ import { createTaskStore } from '../application/task-store.ts';
 import { handleWake, type WakePorts } from '../application/wake.ts';
 import { type Api, createApi } from '../handlers/http/api.ts';
 import { documentation } from '../handlers/http/openapi/documentation.ts';
+import { createFromEvent } from '../handlers/http/task-event.ts';
 import { createDispatchFeed, createProjectFeed } from './change-feeds.ts';
 import { InProcessBus } from './in-process-bus.ts';
 import { Scheduler } from './scheduler.ts';
 import { hasShortSigningSecret, loadSecrets } from './secret-files.ts';
 import type { Settings } from './settings.ts';
 import type { Job } from './slots.ts';
+import { openSpool } from './spool.ts';
 import { openStorage, type Storage } from './storage.ts';
 import { systemTimers, type Timers } from './timers.ts';
 import { version } from './version.ts';
@@ -47,7 +49,7 @@ export type Host = {
 /** What a host is made of, all of it given: a simulation gives other parts. */
 export type HostParts = {
   readonly storage: Storage;
-  readonly settings: Pick<Settings, 'apiKeys' | 'concurrency' | 'egress' | 'publicUrl'>;
+  readonly settings: Pick<Settings, 'apiKeys' | 'concurrency' | 'egress' | 'ingestDir' | 'publicUrl'>;
   readonly logger: Logger;
   readonly runners: Runners;
   readonly clock: Clock;
@@ -146,20 +148,28 @@ export async function wireHost(parts: HostParts): Promise<Host> {
   });
   const dispatching = createDispatchFeed(storage, { wakes: scheduler, bus, clock, timers, logger });
 
-  const api = createApi({
+  const creating = {
     store,
+    clock,
+    ids,
+    sealer: outgoing.sealer,
+    digest: sha256Digest,
+    input: { egress: settings.egress, refusedLiteral, runner: (name: string) => runners.get(name) ?? null },
+  };
+  const spool =
+    settings.ingestDir === undefined
+      ? null
+      : await openSpool({ dir: settings.ingestDir, create: (text) => createFromEvent(creating, text), clock, logger });
+
+  const api = createApi({
+    ...creating,
     schedules,
     orchestrations,
     recurrences,
     log,
     views,
-    clock,
     random,
-    ids,
-    sealer: outgoing.sealer,
     tokens: outgoing.tokens,
-    digest: sha256Digest,
-    input: { egress: settings.egress, refusedLiteral, runner: (name) => runners.get(name) ?? null },
     logger,
     access:
       settings.apiKeys.length === 0
@@ -190,8 +200,10 @@ export async function wireHost(parts: HostParts): Promise<Host> {
       await scheduler.start();
       dispatching.feed.start();
       await dispatching.feed.catchUp();
+      spool?.start();
     },
     async stop(waitMs) {
+      await spool?.stop();
       dispatching.drain();
       const ended = scheduler.stop();
       const limit = new AbortController();

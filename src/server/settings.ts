@@ -18,6 +18,8 @@ export type Settings = {
   /** Without a slash at its end; undefined means the address that is listened on. */
   readonly publicUrl: string | undefined;
   readonly concurrency: number;
+  /** The folder whose files become tasks; undefined if there is none. */
+  readonly ingestDir: string | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 };
 
@@ -54,6 +56,7 @@ const schema = z.object({
     }, 'must not have credentials, a query or a fragment: paths are added to its end')
     .optional(),
   ERRAND_CONCURRENCY: wholeNumber(1, 100_000).default(1_024),
+  ERRAND_INGEST_DIR: z.string().optional(),
   ERRAND_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent'], 'must be debug, info, warn, error or silent').default('info'),
 });
 
@@ -94,6 +97,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     tokenKeys: values.ERRAND_TOKEN_KEYS,
     publicUrl: values.ERRAND_PUBLIC_URL?.replace(/\/+$/, ''),
     concurrency: values.ERRAND_CONCURRENCY,
+    ingestDir: values.ERRAND_INGEST_DIR,
     logLevel: values.ERRAND_LOG_LEVEL,
   };
 }

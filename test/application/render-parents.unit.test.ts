@@ -1,31 +1,17 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { recurrences } from '../../src/adapters/recurrence/recurrences.ts';
 import { isPublished } from '../../src/application/dispatch.ts';
-import { streamEvent } from '../../src/application/event-schemas.ts';
-import type { StoredEvent } from '../../src/application/ports.ts';
 import { renderDetail, renderStreamEvent } from '../../src/application/render-event.ts';
 import { renderOrchestration } from '../../src/application/render-orchestration.ts';
 import { renderSchedule } from '../../src/application/render-schedule.ts';
 import type { Live as LiveOrchestration } from '../../src/domain/orchestration/state.ts';
 import type { Live as LiveSchedule } from '../../src/domain/schedule/state.ts';
-import { factsOfStream, foldStream, isListed, kindOf, type StreamState } from '../../src/domain/streams.ts';
+import { isListed, kindOf } from '../../src/domain/streams.ts';
 import { orchestrationAnswer } from '../../src/handlers/http/openapi/orchestration-operations.ts';
 import { scheduleAnswer } from '../../src/handlers/http/openapi/schedule-operations.ts';
+import { recordedStreams, storedAlong } from '../support/stored-streams.ts';
 
-const folder = new URL('../fixtures/streams/', import.meta.url);
-const fixtures = readdirSync(folder)
-  .filter((name) => /^(?:schedule|orchestration)-/.test(name))
-  .map((name) => ({ name, ...JSON.parse(readFileSync(new URL(name, folder), 'utf8')) }));
-
-/** Every event of a recorded history, with the state after it. */
-function along(events: readonly StoredEvent[]): readonly { readonly stored: StoredEvent; readonly state: StreamState }[] {
-  let state: StreamState | null = null;
-  return events.map((event) => {
-    state = foldStream(event.stream, state, [streamEvent(event)]);
-    return { stored: { ...event, facts: factsOfStream(event.stream, state) }, state };
-  });
-}
+const fixtures = recordedStreams.filter(({ name }) => !name.startsWith('task-'));
 
 /** Epoch milliseconds that were left as they are. */
 function bareTimes(value: unknown): unknown[] {
@@ -34,7 +20,7 @@ function bareTimes(value: unknown): unknown[] {
 }
 
 describe.each(fixtures)('what is shown of $name', ({ events }) => {
-  const moments = along(events);
+  const moments = storedAlong(events);
 
   it('are events with ISO times, masked secrets and the id of what they happened to', () => {
     for (const { stored } of moments) {

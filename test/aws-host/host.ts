@@ -31,6 +31,8 @@ import { busPorts, startInvokers } from './wiring.ts';
 
 export type AwsHost = {
   readonly url: string;
+  /** Where producers put their events, and where those lie that were refused. */
+  readonly producers: { readonly busName: string; readonly endpoint: string; readonly deadLetters: string };
   /** Rejects if the database engine ends by itself. */
   readonly broken: Promise<never>;
   /** Resolves when invocations under way have ended, at most `waitMs` later, and everything is stopped. */
@@ -94,6 +96,7 @@ async function start(settings: Settings, options: Options, logger: Logger, seams
   if (settings.publicUrl === undefined && (address === '0.0.0.0' || address === '::')) {
     logger.warn('asynchronous targets are told to answer to an address that they cannot reach; set ERRAND_PUBLIC_URL');
   }
+  if (settings.ingestDir !== undefined) logger.warn('ERRAND_INGEST_DIR is of the server; here events are put on the bus');
   const url = `http://${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${port}`;
 
   // Operations are known once the stack is, and the stack once the endpoints of its queues are.
@@ -137,6 +140,11 @@ async function start(settings: Settings, options: Options, logger: Logger, seams
 
   return {
     url,
+    producers: {
+      busName: stack.buses[0] ?? '',
+      endpoint: endpoints.others,
+      deadLetters: stack.functions.flatMap(({ Environment }) => Environment.Variables['ERRAND_INGEST_DEAD_LETTERS_URL'] ?? [])[0] ?? '',
+    },
     broken: engine.ended,
     async stop(waitMs) {
       phase = 'stopping';

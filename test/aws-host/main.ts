@@ -26,6 +26,8 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  const { busName, endpoint, deadLetters } = host.producers;
+  print(`The bus ${busName} takes events at ${endpoint}; what is refused goes to ${deadLetters}`);
   print(`Errand is listening on ${host.url}`);
 }
 

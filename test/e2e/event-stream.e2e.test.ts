@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { faultsOf } from '../support/event-validators.ts';
 import { type Client, createClient } from './harness/client.ts';
 import { type Errand, startErrand } from './harness/errand.ts';
 import { type EventSourceStream, openEventSource, type ServerSentEvent } from './harness/event-source.ts';
@@ -255,6 +256,27 @@ describe('what cannot be asked for', () => {
     expect(answer.status).toBe(405);
     expect(answer.headers.get('allow')).toContain('GET');
   });
+});
+
+test('every event of tasks, schedules and orchestrations holds to the JSON Schema of its type', async () => {
+  const stream = await listen();
+  const to = (path: string) => ({ request: { url: `${target.url}/${path}`, headers: { authorization: 'Bearer secret' }, body: { a: 1 } } });
+  target.on('/described-fails', () => ({ status: 503 }));
+  await client.post('/schedules', { id: 'described', every: '1s', maxOccurrences: 2, task: to('described') });
+  await client.post('/schedules', { id: 'described-too', every: '1h', task: to('described') });
+  for (const what of ['trigger', 'pause', 'resume']) await client.post(`/schedules/described-too/${what}`);
+  await client.patch('/schedules/described-too', { every: '2h' });
+  await client.delete('/schedules/described-too');
+  const steps = [{ task: to('described') }, { task: { ...to('described'), bodyFrom: 'previous' }, check: to('described-fails') }];
+  await client.post('/orchestrations', { id: 'described', steps, fallback: to('described'), callback: { url: `${target.url}/described` } });
+  const retry = { delays: [0] };
+  await client.post('/tasks', { id: 'described', ...to('described-fails'), retry, callback: { url: `${target.url}/described` } });
+
+  const last = ['ScheduleFinished', 'ScheduleDeleted', 'OrchestrationFinished', 'CallbackSucceeded'];
+  await until('all of it', () => (last.every((type) => stream.events.some(({ event }) => event === type)) ? true : undefined), 20_000);
+  const types = new Set(stream.events.map(({ event }) => event));
+  expect(types.size).toBeGreaterThan(18);
+  expect(stream.events.flatMap(({ event, data }) => faultsOf(event, data).map((fault) => `${event} ${data.id}: ${fault}`))).toEqual([]);
 });
 
 test('an idle client hears a comment every 15 seconds', async () => {

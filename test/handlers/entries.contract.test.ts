@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { InvalidEnvironment } from '../../src/handlers/environment.ts';
 import type { Create } from '../../src/handlers/lambda.ts';
 
-const entries = ['callback', 'commands', 'dispatch', 'project', 'queries', 'repair', 'sweep', 'wake', 'wake-long'] as const;
+const entries = ['callback', 'commands', 'dispatch', 'ingest', 'project', 'queries', 'repair', 'sweep', 'wake', 'wake-long'] as const;
 
 const environment = {
   ERRAND_EVENTS_TABLE: 'events',
@@ -13,6 +13,7 @@ const environment = {
   ERRAND_WAKE_QUEUE_URL: 'http://127.0.0.1:1/wake',
   ERRAND_WAKE_LONG_QUEUE_URL: 'http://127.0.0.1:1/wake-long',
   ERRAND_REPAIR_QUEUE_URL: 'http://127.0.0.1:1/repair',
+  ERRAND_INGEST_DEAD_LETTERS_URL: 'http://127.0.0.1:1/refused',
   ERRAND_BUS_NAME: 'tasks',
   ERRAND_SIGNING_SECRET_ARN: 'arn:signing',
   ERRAND_SEALING_KEYS_ARN: 'arn:sealing',
@@ -83,7 +84,7 @@ describe('each function', () => {
     expect(handler).toBeTypeOf('function');
   });
 
-  test.each(['dispatch', 'project', 'repair', 'wake', 'wake-long', 'callback'])(
+  test.each(['dispatch', 'project', 'repair', 'wake', 'wake-long', 'callback', 'ingest'])(
     '%s has nothing to do with an empty batch',
     async (entry) => {
       const handle = await (await load(entry)).create(environment);
@@ -97,6 +98,7 @@ describe('each function', () => {
     ['commands', ['arn:sealing', 'arn:token']],
     ['wake', ['arn:sealing', 'arn:signing', 'arn:token']],
     ['wake-long', ['arn:sealing', 'arn:signing', 'arn:token']],
+    ['ingest', ['arn:sealing']],
     ['queries', []],
     ['dispatch', []],
     ['project', []],

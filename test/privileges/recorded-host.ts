@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { readSettings } from '../../src/server/settings.ts';
 import { startAwsHost } from '../aws-host/host.ts';
@@ -24,6 +25,7 @@ export type RecordedHost = {
   variable(name: string): string;
   readonly dynamodb: DynamoDBClient;
   readonly sqs: SQSClient;
+  readonly events: EventBridgeClient;
   stop(): Promise<void>;
 };
 
@@ -45,7 +47,7 @@ export async function startRecordedHost(): Promise<RecordedHost> {
     },
   });
   // The harness has pointed the SDK's environment to its services.
-  const [dynamodb, sqs] = [new DynamoDBClient({}), new SQSClient({})];
+  const [dynamodb, sqs, events] = [new DynamoDBClient({}), new SQSClient({}), new EventBridgeClient({})];
   return {
     url: host.url,
     calls: () =>
@@ -65,9 +67,11 @@ export async function startRecordedHost(): Promise<RecordedHost> {
     },
     dynamodb,
     sqs,
+    events,
     async stop() {
       dynamodb.destroy();
       sqs.destroy();
+      events.destroy();
       await host.stop(stopWaitMs);
       rmSync(folder, { recursive: true, force: true });
     },

@@ -1,7 +1,9 @@
 import { type AttributeValue, DeleteItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { expect } from 'vitest';
 import { sweepMarksKey } from '../../src/adapters/aws/sweep-marks.ts';
+import { taskEventType } from '../../src/handlers/http/task-event.ts';
 import { createClient } from '../e2e/harness/client.ts';
 import type { Target } from '../e2e/harness/target.ts';
 import { until } from '../e2e/harness/until.ts';
@@ -42,6 +44,10 @@ export async function ordinaryDays(host: RecordedHost, target: Target): Promise<
   expect((await client.post('/tasks/cancelled/cancel')).status).toBe(200);
   const tasks = Array.from({ length: 30 }, () => ({ request: { url: `${target.url}/plain` } }));
   expect((await client.post('/tasks/batch', { tasks })).status).toBe(200);
+
+  // Events of a producer: one that becomes a task, the same again, and one that is refused.
+  const asked = { id: 'asked', request: { url: `${target.url}/plain`, body: large } };
+  for (const detail of [asked, asked, { id: 'asked', request: {} }]) await publish(host, detail);
 
   for (const id of ['large-short', 'large-long', 'flaky']) expect((await client.taskFinished(id)).status).toBe('succeeded');
   await client.taskWhen('later', 'waits', ({ status }) => status === 'waiting');
@@ -96,6 +102,12 @@ export async function rareDays(host: RecordedHost, target: Target): Promise<void
 
 async function send(host: RecordedHost, queue: string, message: object): Promise<void> {
   await host.sqs.send(new SendMessageCommand({ QueueUrl: host.variable(queue), MessageBody: JSON.stringify(message) }));
+}
+
+async function publish(host: RecordedHost, detail: object): Promise<void> {
+  const EventBusName = host.variable('ERRAND_BUS_NAME');
+  const entry = { EventBusName, Source: 'producer', DetailType: taskEventType, Detail: JSON.stringify(detail) };
+  await host.events.send(new PutEventsCommand({ Entries: [entry] }));
 }
 
 async function put(host: RecordedHost, item: Item): Promise<void> {

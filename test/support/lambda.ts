@@ -1,3 +1,4 @@
+import type { DeadLetter, DeadLetters } from '../../src/adapters/aws/dead-letters.ts';
 import { eventAttributes, type Item } from '../../src/adapters/aws/event-item.ts';
 import type { RepairItem, RepairQueue } from '../../src/adapters/aws/repair-queue.ts';
 import type { Clock, StoredEvent } from '../../src/application/ports.ts';
@@ -83,5 +84,16 @@ export class MemoryRepairQueue implements RepairQueue {
     const refused = items.filter((item) => this.refuses(item));
     this.parked.push(...items.filter((item) => !refused.includes(item)));
     return refused;
+  }
+}
+
+/** Dead letters that are remembered, or cannot be reached. */
+export class MemoryDeadLetters implements DeadLetters {
+  readonly letters: DeadLetter[] = [];
+  away = false;
+
+  async send(letter: DeadLetter): Promise<void> {
+    if (this.away) throw new Error('the dead letters are away');
+    this.letters.push(letter);
   }
 }

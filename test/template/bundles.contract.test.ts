@@ -51,11 +51,12 @@ async function importMs(module: string): Promise<number> {
 }
 
 describe('the bundles', () => {
-  test('are one module for each of the nine functions', () => {
+  test('are one module for each of the ten functions', () => {
     expect(packaging.bundles.map(({ name, files }) => [name, ...files])).toEqual([
       ['callback', 'src/handlers/callback.mjs'],
       ['commands', 'src/handlers/commands.mjs'],
       ['dispatch', 'src/handlers/dispatch.mjs'],
+      ['ingest', 'src/handlers/ingest.mjs'],
       ['project', 'src/handlers/project.mjs'],
       ['queries', 'src/handlers/queries.mjs'],
       ['repair', 'src/handlers/repair.mjs'],

@@ -69,8 +69,8 @@ describe.each(functions)('%s', (id, { Properties }) => {
 });
 
 describe('the functions', () => {
-  test('are nine', () => {
-    expect(functions).toHaveLength(9);
+  test('are ten', () => {
+    expect(functions).toHaveLength(10);
   });
   test('call public addresses only', () => {
     expect(openEgress(template)).toEqual([]);

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { ownSources } from '../../src/application/render-event.ts';
+import { taskEventType } from '../../src/handlers/http/task-event.ts';
 import { packagedTemplate } from '../aws-host/package-template.ts';
+import { readPattern } from '../aws-host/patterns.ts';
 import type { Template } from '../aws-host/stack/intrinsics.ts';
 import { allows, arnOf, at, damaged, listAt, mappingsOf, referred, resourcePolicies, resourcesOf, roleOf } from './template.ts';
 
@@ -64,12 +67,12 @@ function lockFaults(of: Template): readonly string[] {
 }
 
 describe('the queues', () => {
-  test('are four that functions read, each with its dead letters', () => {
+  test('are five that functions read, each with its dead letters', () => {
     expect(
       queueMappings(template)
         .map(({ source }) => referred(source))
         .sort(),
-    ).toEqual(['CallbackQueue', 'RepairQueue', 'WakeLongQueue', 'WakeQueue']);
+    ).toEqual(['CallbackQueue', 'IngestQueue', 'RepairQueue', 'WakeLongQueue', 'WakeQueue']);
     expect(queueFaults(template)).toEqual([]);
   });
   test.each([
@@ -103,25 +106,24 @@ describe('the queues', () => {
     expect(lockFaults(damaged(template, steps, value))).not.toEqual([]);
   });
 
-  test('carry ten calls side by side, or one long one', () => {
+  test('carry ten calls side by side, or one long one, or the events of ten tasks', () => {
     const batches = Object.fromEntries(
       queueMappings(template).map(({ source, properties }) => [referred(source), at(properties, 'BatchSize')]),
     );
-    expect(batches).toEqual({ WakeQueue: 10, WakeLongQueue: 1, CallbackQueue: 10, RepairQueue: 1 });
+    expect(batches).toEqual({ WakeQueue: 10, WakeLongQueue: 1, CallbackQueue: 10, IngestQueue: 10, RepairQueue: 1 });
   });
 });
 
 describe('the bus', () => {
   const rule = template.Resources['CallbackRule']?.Properties;
-  const mayReceive = (queue: string) =>
+  const ingest = template.Resources['IngestRule']?.Properties;
+  const mayReceive = (queue: string, from = 'CallbackRule') =>
     resourcePolicies(template, 'AWS::SQS::QueuePolicy', 'Queues')
       .filter(({ targets }) => targets.includes(queue))
       .flatMap(({ statements }) => statements)
       .some(
         ({ effect, actions, condition }) =>
-          effect === 'Allow' &&
-          same(actions, ['sqs:SendMessage']) &&
-          same(condition, { ArnEquals: { 'aws:SourceArn': arnOf('CallbackRule') } }),
+          effect === 'Allow' && same(actions, ['sqs:SendMessage']) && same(condition, { ArnEquals: { 'aws:SourceArn': arnOf(from) } }),
       );
 
   test('sends what asks for a callback, and only that, to the queue of callbacks', () => {
@@ -133,6 +135,29 @@ describe('the bus', () => {
   test('leaves what it cannot send with the dead letters of callbacks, and may', () => {
     expect(listAt(rule, 'Targets').map((target) => referred(at(target, 'DeadLetterConfig', 'Arn')))).toEqual(['CallbackDeadLetters']);
     expect(mayReceive('CallbackDeadLetters')).toBe(true);
+  });
+  test('sends what asks for a task to the queue of events, whoever asks but Errand and its tasks', () => {
+    const matches = readPattern(at(ingest, 'EventPattern'));
+    expect(at(ingest, 'EventBusName')).toEqual({ Ref: 'TaskBus' });
+    expect(at(ingest, 'State')).toBe('ENABLED');
+    expect(matches({ source: 'shop', 'detail-type': taskEventType, detail: {} })).toBe(true);
+    expect(matches({ source: 'shop', 'detail-type': 'OrderPlaced', detail: {} })).toBe(false);
+    for (const source of ownSources) expect(matches({ source, 'detail-type': taskEventType, detail: {} }), source).toBe(false);
+    expect(listAt(ingest, 'Targets').map((target) => referred(at(target, 'Arn')))).toEqual(['IngestQueue']);
+    expect(mayReceive('IngestQueue', 'IngestRule')).toBe(true);
+  });
+  test('tries as long as it can to send what asks for a task, and leaves the rest with its dead letters', () => {
+    expect(listAt(ingest, 'Targets').map((target) => referred(at(target, 'DeadLetterConfig', 'Arn')))).toEqual(['IngestDeadLetters']);
+    expect(at(ingest, 'Targets', 0, 'RetryPolicy')).toEqual({ MaximumEventAgeInSeconds: 86_400, MaximumRetryAttempts: 185 });
+    expect(mayReceive('IngestDeadLetters', 'IngestRule')).toBe(true);
+  });
+  test('keeps events of producers through hours of a log that takes nothing', () => {
+    const { VisibilityTimeout, RedrivePolicy, MessageRetentionPeriod } = (template.Resources['IngestQueue']?.Properties ?? {}) as Record<
+      string,
+      unknown
+    >;
+    expect(Number(VisibilityTimeout) * Number(at(RedrivePolicy, 'maxReceiveCount'))).toBeGreaterThanOrEqual(4 * 3_600);
+    expect(MessageRetentionPeriod).toBe(longestRetentionS);
   });
 });
 

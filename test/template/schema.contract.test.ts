@@ -17,6 +17,7 @@ const variants = {
     wakeConcurrency: '20',
     wakeLongConcurrency: '5',
     callbackConcurrency: '3',
+    ingestConcurrency: '2',
     apiRate: '100',
     apiBurst: '50',
     logRetentionDays: '7',

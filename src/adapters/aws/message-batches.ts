@@ -7,7 +7,7 @@ import {
 import { failureKind, type RetryPorts } from './failures.ts';
 import { sendInBatches } from './partial-batches.ts';
 
-/** What SendMessageBatch takes: ten messages, and 1 MiB of bodies (API reference; ours have no attributes, which would count as well). */
+/** What SendMessageBatch takes: ten messages, and 1 MiB of bodies (API reference; our attributes are short, and go one message at a time). */
 const messagesPerRequest = 10;
 const bytesPerRequest = 1_048_576;
 

@@ -26,11 +26,20 @@ export function keyDigest(digest: Digest, event: ApiEvent, ...further: readonly 
   if (given === undefined) return null;
   const key = readIdempotencyKey(given);
   if (!key.ok) throw new ProblemError(inputProblem([{ path: 'Idempotency-Key', message: key.message }]));
-  return digest.sha256(JSON.stringify([event.caller ?? '', key.value, ...further]));
+  return digestOf(digest, event.caller ?? '', key.value, further);
+}
+
+function digestOf(digest: Digest, caller: string, key: string, further: readonly string[]): string {
+  return digest.sha256(JSON.stringify([caller, key, ...further]));
 }
 
 /** A stand-in id for a client that names its request instead of what it makes. */
 export function idempotencyId(digest: Digest, event: ApiEvent, suffix: string): string | null {
   const made = keyDigest(digest, event, suffix);
   return made === null ? null : `key-${made}`;
+}
+
+/** The same for a key that did not come in a header, of a caller that no request named. */
+export function idOfKey(digest: Digest, caller: string, key: string): string {
+  return `key-${digestOf(digest, caller, key, [''])}`;
 }

@@ -13,7 +13,6 @@ import {
   rescheduleTask,
   retryTask,
   runTaskNow,
-  scheduleTask,
   type TaskCommandPorts,
 } from '../../application/task-commands.ts';
 import type { LoadedTask } from '../../application/task-store.ts';
@@ -21,15 +20,15 @@ import { isoTime } from '../../application/times.ts';
 import { limits } from '../../domain/limits.ts';
 import { isFinished, type Live } from '../../domain/task/state.ts';
 import { bytesSent, fitting, shrunk } from './answer-size.ts';
-import { canonicalJson } from './canonical.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { type HttpResponse, json, noContent } from './http-types.ts';
 import { parseEventsQuery, parseListQuery, parseTaskQuery } from './input/list-query.ts';
-import { parseBatch, parseCancel, parseNothing, parseTask, parseTaskChanges, type TaskInputContext } from './input/task-input.ts';
+import { parseBatch, parseCancel, parseNothing, parseTaskChanges, type TaskInputContext } from './input/task-input.ts';
 import { type ApiEvent, failureOf } from './middleware.ts';
-import { inputProblemBody, type ProblemBody, ProblemError, problem, respond } from './problem.ts';
+import { type ProblemBody, ProblemError, problem, respond } from './problem.ts';
 import { type Asked, refusalBody } from './refusal.ts';
 import { etag, guardOf, idempotencyId, required } from './requests.ts';
+import { createTask } from './task-creation.ts';
 
 export type TaskRoutePorts = TaskCommandPorts &
   QueryPorts & { readonly views: ReadModels; readonly input: Omit<TaskInputContext, 'now'>; readonly logger: Logger };
@@ -59,13 +58,10 @@ async function answerWithTask(ports: QueryPorts, outcome: CommandOutcome, asked:
 type Created = { readonly state: Live; readonly bodies: TaskBodies; readonly status: 200 | 201 } | { readonly problem: ProblemBody };
 
 async function create(ports: TaskRoutePorts, body: unknown, keyId: string | null): Promise<Created> {
-  const parsed = parseTask(body, { ...ports.input, now: ports.clock.now() });
-  if (!parsed.ok) return { problem: inputProblemBody(parsed.errors) };
-  const outcome = await scheduleTask(ports, parsed.value, { content: canonicalJson(body), idempotencyId: keyId });
-  if (outcome.outcome === 'refused') return { problem: refusalBody(outcome.refusal, 'create') };
-  const { state } = outcome.loaded;
-  if (!isLive(state)) throw new Error('a task was created and does not exist');
-  return { state, bodies: await taskBodies(ports, state, outcome.loaded), status: outcome.changed ? 201 : 200 };
+  const created = await createTask(ports, body, keyId);
+  if ('problem' in created) return created;
+  const { state, loaded, isNew } = created;
+  return { state, bodies: await taskBodies(ports, state, loaded), status: isNew ? 201 : 200 };
 }
 
 export async function postTask(ports: TaskRoutePorts, event: ApiEvent): Promise<HttpResponse> {

@@ -1,4 +1,5 @@
 import { sqsClient } from '../../adapters/aws/clients.ts';
+import { createDeadLetters, type DeadLetters } from '../../adapters/aws/dead-letters.ts';
 import { createRepairQueue, type RepairQueue } from '../../adapters/aws/repair-queue.ts';
 import { SqsWakeQueue } from '../../adapters/aws/sqs-wake-queue.ts';
 import { systemRandom } from '../../adapters/crypto/random.ts';
@@ -35,6 +36,15 @@ export function wireRepair(values: Values<'ERRAND_REPAIR_QUEUE_URL'>, clock: Clo
   return createRepairQueue({
     client,
     queueUrl: values.ERRAND_REPAIR_QUEUE_URL,
+    sleep: (ms) => clock.sleep(ms),
+    random: () => systemRandom.next(),
+  });
+}
+
+export function wireDeadLetters(values: Values<'ERRAND_INGEST_DEAD_LETTERS_URL'>, clock: Clock, client = sqsClient()): DeadLetters {
+  return createDeadLetters({
+    client,
+    queueUrl: values.ERRAND_INGEST_DEAD_LETTERS_URL,
     sleep: (ms) => clock.sleep(ms),
     random: () => systemRandom.next(),
   });

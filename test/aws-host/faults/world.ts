@@ -17,7 +17,17 @@ import { startCountingTarget } from './target.ts';
 import { createValve, type Valve } from './valve.ts';
 
 /** The functions by their files. */
-export type FunctionName = 'commands' | 'queries' | 'dispatch' | 'project' | 'wake' | 'wake-long' | 'callback' | 'sweep' | 'repair';
+export type FunctionName =
+  | 'commands'
+  | 'queries'
+  | 'dispatch'
+  | 'project'
+  | 'wake'
+  | 'wake-long'
+  | 'callback'
+  | 'ingest'
+  | 'sweep'
+  | 'repair';
 /** Each look reads both tables. */
 export const lookEveryMs = 40;
 export type World = Awaited<ReturnType<typeof startWorld>>;

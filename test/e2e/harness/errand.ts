@@ -12,6 +12,8 @@ export type Errand = {
   readonly url: string;
   readonly dataDir: string;
   readonly pid: number;
+  /** What it wrote to standard output before the line that it is ready. */
+  readonly announced: readonly string[];
   /** What it wrote to standard error so far: its log, and whatever should not be there. */
   stderr(): string;
   /** Ends it as an operator would (SIGTERM); resolves with the exit code. */
@@ -71,8 +73,9 @@ export async function startErrand(options: ErrandOptions = {}): Promise<Errand> 
     running.delete(child);
     return code as number | null;
   });
+  const announced: string[] = [];
   const url = await Promise.race([
-    readyLine(child),
+    readyLine(child, announced),
     exited.then((code) => Promise.reject(new Error(`Errand ended with ${code} before it was ready: ${stderr}`))),
     new Promise<never>((_resolve, reject) => {
       setTimeout(() => reject(new Error(`Errand was not ready within ${readyWithinMs} ms: ${stderr}`)), readyWithinMs).unref();
@@ -86,6 +89,7 @@ export async function startErrand(options: ErrandOptions = {}): Promise<Errand> 
     url,
     dataDir,
     pid: child.pid ?? 0,
+    announced,
     stderr: () => stderr,
     stop: () => end('SIGTERM'),
     kill: async () => void (await end('SIGKILL')),
@@ -93,11 +97,12 @@ export async function startErrand(options: ErrandOptions = {}): Promise<Errand> 
   };
 }
 
-async function readyLine(child: ChildProcess): Promise<string> {
+async function readyLine(child: ChildProcess, before: string[]): Promise<string> {
   if (child.stdout === null) throw new Error('standard output is not piped');
   for await (const line of createInterface({ input: child.stdout })) {
     const url = /^Errand is listening on (http:\/\/\S+)$/.exec(line)?.[1];
     if (url !== undefined) return url;
+    before.push(line);
   }
   return new Promise(() => undefined);
 }

@@ -19,7 +19,7 @@ export const serverOnly = {
   'recovery at the start': {
     because:
       'nothing starts on AWS: what a function was doing when it died is found again by the sweep, once its lease has ended or it is overdue, which takes minutes',
-    files: ['crash', 'parents-crash'],
+    files: ['crash', 'parents-crash', 'ingest-crash'],
   },
   'read models in files': {
     because: 'these tests damage the SQLite files of the read models and of the log by hand',
@@ -50,7 +50,7 @@ export const serverOnlyFiles: readonly string[] = Object.values(serverOnly).flat
 );
 
 /**
- * Within how many milliseconds half of a burst must have come. On the AWS host a database, queues, a bus and nine functions share the
+ * Within how many milliseconds half of a burst must have come. On the AWS host a database, queues, a bus and ten functions share the
  * cores of the test; how late tasks are on AWS is measured apart from this, with published delays.
  */
 export const medianLatenessMs = { server: 2_000, aws: 10_000 } as const;

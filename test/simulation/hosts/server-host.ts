@@ -102,7 +102,7 @@ export function createServerHost(world: World, targets: Targets): SimulatedHost 
     const ports = portsOf(process, table.from(process), 1);
     const wired = wireHost({
       storage: storageOf(process),
-      settings: { apiKeys: [], concurrency: 64, egress: 'public', publicUrl },
+      settings: { apiKeys: [], concurrency: 64, egress: 'public', ingestDir: undefined, publicUrl },
       logger: ports.logger,
       runners: new Map(),
       clock: process.clock,

@@ -1,50 +1,7 @@
 import * as z from 'zod';
-import { errorKinds } from '../../../domain/task/events.ts';
+import { actionParts, callback, count, error, labels, origin, result, retry, time } from '../../../application/shown-parts.ts';
 
-const time = z.iso.datetime({ offset: false }).meta({ description: 'UTC, with milliseconds' });
-const count = z.int().min(0);
 const status = z.enum(['scheduled', 'running', 'waiting', 'succeeded', 'failed', 'cancelled']);
-const error = z.strictObject({ kind: z.enum(errorKinds), message: z.string(), status: z.int().optional() });
-
-/** Headers as a map, or as a list where a name occurs more than once. Values of sealed headers read `***`. */
-const headers = z.union([z.record(z.string(), z.string()), z.array(z.strictObject({ key: z.string(), value: z.string() }))]);
-export const outgoing = { url: z.string(), method: z.string(), headers, secretHeaders: z.array(z.string()).optional() };
-
-const result = z.strictObject({
-  status: z.int(),
-  headers: z.record(z.string(), z.string()),
-  body: z.string().optional().meta({ description: 'The bytes as received; left out in lists.' }),
-  encoding: z.enum(['utf8', 'base64']).optional(),
-  truncated: z.boolean(),
-  durationMs: z.number().min(0),
-});
-
-const callback = z.strictObject({
-  ...outgoing,
-  on: z.array(z.enum(['succeeded', 'failed', 'cancelled'])),
-  status: z.enum(['none', 'pending', 'delivered', 'failed']),
-  attempt: count,
-  response: z.strictObject({ status: z.int() }).optional(),
-  error: error.optional(),
-  nextAttemptAt: time.optional(),
-});
-
-export const retry = z.union([
-  z.strictObject({
-    maxAttempts: count,
-    backoff: z.enum(['exponential', 'fixed']),
-    initialDelay: z.number(),
-    factor: z.number(),
-    maxDelay: z.number(),
-    jitter: z.number(),
-  }),
-  z.strictObject({ maxAttempts: count, delays: z.array(z.number()), jitter: z.number() }),
-]);
-
-const origin = z.union([
-  z.strictObject({ scheduleId: z.string(), occurrence: z.int() }),
-  z.strictObject({ orchestrationId: z.string(), step: z.int(), role: z.enum(['task', 'check', 'fallback', 'callback']) }),
-]);
 
 /** A task as every route shows it. */
 export const taskAnswer = z
@@ -55,9 +12,7 @@ export const taskAnswer = z
     attempt: count.meta({ description: 'Attempts started in the current run.' }),
     maxAttempts: count,
     action: z.enum(['http', 'runner', 'event']),
-    request: z.strictObject({ ...outgoing, body: z.unknown().optional(), bodyBase64: z.string().optional() }).optional(),
-    runner: z.strictObject({ name: z.string(), params: z.unknown().optional() }).optional(),
-    event: z.strictObject({ detailType: z.string(), detail: z.unknown().optional() }).optional(),
+    ...actionParts,
     run: z.int().min(1),
     runAt: time,
     nextAttemptAt: time.nullable(),
@@ -69,7 +24,7 @@ export const taskAnswer = z
     completeWithinMs: count,
     retry,
     startBeforeMs: count.nullable(),
-    labels: z.record(z.string(), z.string()),
+    labels,
     priority: z.int(),
     result: result.nullable(),
     error: error.nullable(),

@@ -1,13 +1,10 @@
 import * as z from 'zod';
-import { errorKinds } from '../../../domain/task/events.ts';
+import { count, labels, stepError, time } from '../../../application/shown-parts.ts';
 import { eventsQuery, orchestrationListQuery } from '../input/list-query.ts';
 import { orchestration, orchestrationChanges } from '../input/orchestration-input.ts';
 import { cancel } from '../input/task-input.ts';
 import { historyAnswer } from './answers.ts';
 import { labelParameter, type Operations } from './operation.ts';
-
-const time = z.iso.datetime({ offset: false });
-const count = z.int().min(0);
 
 /** An orchestration as every route shows it. */
 export const orchestrationAnswer = z
@@ -26,10 +23,10 @@ export const orchestrationAnswer = z
         checks: count.meta({ description: 'Checks started.' }),
         startedAt: time.nullable(),
         finishedAt: time.nullable(),
-        error: z.strictObject({ kind: z.enum([...errorKinds, 'id-taken']), message: z.string() }).optional(),
+        error: stepError.optional(),
       }),
     ),
-    labels: z.record(z.string(), z.string()),
+    labels,
     reason: z.string().nullable().optional().meta({ description: 'Why it was cancelled.' }),
     callback: z.strictObject({ taskId: z.string(), status: z.enum(['unconfirmed', 'confirmed', 'id-taken']) }).nullable(),
     createdAt: time,

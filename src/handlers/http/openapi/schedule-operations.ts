@@ -1,27 +1,9 @@
 import * as z from 'zod';
+import { count, template, time, timing } from '../../../application/shown-parts.ts';
 import { eventsQuery, scheduleListQuery } from '../input/list-query.ts';
 import { schedule, scheduleChanges } from '../input/schedule-input.ts';
-import { historyAnswer, outgoing, retry, taskAnswer } from './answers.ts';
+import { historyAnswer, taskAnswer } from './answers.ts';
 import { labelParameter, type Operations } from './operation.ts';
-
-const time = z.iso.datetime({ offset: false });
-const count = z.int().min(0);
-const labels = z.record(z.string(), z.string());
-
-/** What a schedule makes its tasks from. */
-const templateAnswer = z.strictObject({
-  request: z.strictObject({ ...outgoing, body: z.unknown().optional(), bodyBase64: z.string().optional() }).optional(),
-  runner: z.strictObject({ name: z.string(), params: z.unknown().optional() }).optional(),
-  event: z.strictObject({ detailType: z.string(), detail: z.unknown().optional() }).optional(),
-  strategy: z.enum(['await', 'async']),
-  timeout: count,
-  completeWithin: count,
-  retry,
-  startBefore: count.optional(),
-  callback: z.strictObject({ ...outgoing, on: z.array(z.enum(['succeeded', 'failed', 'cancelled'])) }).optional(),
-  labels,
-  priority: z.int(),
-});
 
 /** A schedule as every route shows it. */
 export const scheduleAnswer = z
@@ -29,19 +11,8 @@ export const scheduleAnswer = z
     id: z.string(),
     status: z.enum(['active', 'paused', 'finished']),
     version: z.int().min(1),
-    cron: z.string().optional(),
-    every: count.optional(),
-    recurrence: z.enum(['daily', 'weekly', 'monthly']).optional(),
-    timezone: z.string(),
-    startAt: time.nullable(),
-    endAt: time.nullable(),
-    maxOccurrences: count.nullable(),
-    jitter: count,
-    overlap: z.enum(['skip', 'allow', 'buffer-one']),
-    misfire: z.enum(['run-once', 'skip', 'run-all']),
-    catchUpWithin: count,
-    labels,
-    task: templateAnswer,
+    ...timing,
+    task: template,
     occurrences: count.meta({ description: 'Fired so far.' }),
     skipped: count,
     nextRuns: z.array(time).meta({ description: 'The next ten times, before jitter.' }),
