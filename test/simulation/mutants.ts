@@ -187,7 +187,7 @@ export const mutants: readonly Mutant[] = [
       {
         file: 'src/application/schedule-looks.ts',
         find: 'isFresh ? await createChild(ports, named.taskId, await make()) : await makeSureOfChild(ports, named.taskId, make)',
-        replace: 'await createChild(ports, `${named.taskId}-${ports.clock.now()}`, await make())',
+        replace: "await createChild(ports, named.taskId + '-' + ports.clock.now(), await make())",
       },
     ],
     host: 'aws',

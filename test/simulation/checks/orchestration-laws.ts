@@ -43,8 +43,8 @@ export function checkOrchestration(world: World, table: EventTable, targets: Tar
         break;
     }
   }
-  if (over === null) return breaks('L1', 'it has not ended');
-  for (const taskId of children) checkChild(taskId, over);
+  if (over === null) breaks('L1', 'it has not ended');
+  else for (const taskId of children) checkChild(taskId, over);
 
   /** After the end no attempt of a child makes its call whose claim came later. */
   function checkChild(taskId: string, end: Entry): void {

@@ -76,9 +76,8 @@ function checkCallback(world: World, table: EventTable, receipt: Receipt): void 
   const [id = '', version = ''] = receipt.webhookId.split('~callback~');
   const stream = streamOf('task', decodeURIComponent(id));
   const entry = table.of(stream)[Number(version) - 1];
-  if (entry === undefined || entry.at > receipt.at)
-    return world.violate('callback', `${receipt.webhookId} tells of what is not in the log`);
-  if (!entry.event.facts.callback) {
+  if (entry === undefined || entry.at > receipt.at) world.violate('callback', `${receipt.webhookId} tells of what is not in the log`);
+  else if (!entry.event.facts.callback) {
     const isReopened = table.of(stream).some(({ event }) => event.type === 'CallbackReopened');
     if (!isReopened) world.violate('callback', `${receipt.webhookId} tells of ${entry.event.type}, which asks for no callback`);
   }

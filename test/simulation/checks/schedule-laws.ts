@@ -66,7 +66,10 @@ export function checkSchedule(world: World, table: EventTable, stream: string): 
   /** At rest each task that was named is there, made after it was named; one of somebody else was told of. */
   function checkChild(taskId: string, origin: object, namedAt: number): void {
     const [first] = table.of(streamOf('task', taskId));
-    if (first === undefined) return breaks('L1', `the task ${taskId} was never made`);
+    if (first === undefined) {
+      breaks('L1', `the task ${taskId} was never made`);
+      return;
+    }
     const isOurs = JSON.stringify(first.event.facts.origin) === JSON.stringify(origin);
     const isGivenUp = table
       .of(stream)

@@ -25,7 +25,8 @@ function checkFolds(world: World, stream: string, entries: readonly Entry[]): vo
     try {
       state = foldStream(stream, state, [streamEvent(event)]);
     } catch (error) {
-      return world.violate('fold', `${stream}@${event.version} ${event.type}: ${String(error)}`);
+      world.violate('fold', `${stream}@${event.version} ${event.type}: ${String(error)}`);
+      return;
     }
     const { callback: _opened, ...facts } = event.facts;
     const { callback: _folded, ...told } = factsOfStream(stream, state);

@@ -1,9 +1,7 @@
 import type { RepairItem, RepairQueue } from '../../../src/adapters/aws/repair-queue.ts';
-import { encodeWake } from '../../../src/adapters/aws/sqs-wake-queue.ts';
 import { refusedLiteral } from '../../../src/adapters/http/public-address.ts';
-import type { Wake, WakeQueue } from '../../../src/application/ports.ts';
+import type { Wake } from '../../../src/application/ports.ts';
 import type { SweepMarks } from '../../../src/application/sweep-index.ts';
-import { limits } from '../../../src/domain/limits.ts';
 import { callbackBatch } from '../../../src/handlers/callback-batch.ts';
 import { dispatchBatch } from '../../../src/handlers/dispatch-batch.ts';
 import { createApi } from '../../../src/handlers/http/api.ts';
@@ -24,6 +22,7 @@ import { type Handle, LambdaFunction } from '../services/functions.ts';
 import { MessageQueue } from '../services/message-queue.ts';
 import type { Targets } from '../services/targets.ts';
 import { ViewTable } from '../services/view-table.ts';
+import { wakeMessages } from '../services/wake-messages.ts';
 import type { SimulatedHost } from './host.ts';
 import { portsOf } from './ports.ts';
 
@@ -62,7 +61,7 @@ export function createAwsHost(world: World, targets: Targets): SimulatedHost {
       views: views.from(process),
       caller: targets.from(process),
       bus: bus.from(process),
-      wakes: wakesFrom(process),
+      wakes: wakeMessages(process, (lane) => queues[lane === 'short' ? 'wake' : 'wakeLong']),
       repair: repairFrom(process),
       telemetry: telemetryOf(ports.logger),
     };
@@ -158,22 +157,6 @@ export function createAwsHost(world: World, targets: Targets): SimulatedHost {
     // The rule of the bus: what opens a callback goes to its queue.
     if (event.facts.callback) queues.callback.send(JSON.stringify({ detail: { id: eventId(event), callback: true } }), 0);
   });
-
-  function wakesFrom(process: SimulatedProcess): WakeQueue {
-    return {
-      send: (wakes) =>
-        process.call(`the sending of ${wakes.length} wakes`, 20, () => {
-          const refused = world.faults.strike('partly taken') ? wakes.filter((_wake, index) => index % 2 === 0) : [];
-          const now = process.clock.now();
-          for (const wake of wakes) {
-            if (refused.includes(wake) || wake.dueAt >= now + limits.wakeHorizonMs + second) continue;
-            const delayMs = Math.floor(Math.min(limits.wakeHorizonMs, Math.max(0, wake.dueAt - now)) / second) * second;
-            queues[wake.lane === 'short' ? 'wake' : 'wakeLong'].send(encodeWake(wake), delayMs);
-          }
-          return refused;
-        }),
-    };
-  }
 
   function repairFrom(process: SimulatedProcess): RepairQueue {
     return {

@@ -1,4 +1,5 @@
 import type { EventBus, StoredEvent } from '../../../src/application/ports.ts';
+import { busEntries } from '../../../src/application/render-event.ts';
 import type { SimulatedProcess } from '../kernel/process.ts';
 import type { World } from '../kernel/world.ts';
 
@@ -8,6 +9,8 @@ export const eventId = ({ stream, version }: { readonly stream: string; readonly
 export class SimulatedBus {
   /** How often each event was told. */
   readonly told = new Map<string, number>();
+  /** What subscribers were told, in the outside form. */
+  readonly details: object[] = [];
   readonly #world: World;
   readonly #subscribe: (event: StoredEvent) => void;
 
@@ -23,6 +26,7 @@ export class SimulatedBus {
           const refused = this.#world.faults.strike('partly taken') ? events.filter((_event, index) => index % 2 === 0) : [];
           for (const event of events) {
             if (refused.includes(event)) continue;
+            this.details.push(...busEntries(event).map(({ detail }) => detail));
             this.told.set(eventId(event), (this.told.get(eventId(event)) ?? 0) + 1);
             this.#subscribe(event);
           }

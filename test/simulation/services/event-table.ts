@@ -1,6 +1,7 @@
 import { parseStoredEvent } from '../../../src/application/event-schemas.ts';
 import type { AppendOutcome, EventLog, Snapshot, StoredEvent } from '../../../src/application/ports.ts';
-import { failure, type SimulatedProcess } from '../kernel/process.ts';
+import { limits } from '../../../src/domain/limits.ts';
+import type { SimulatedProcess } from '../kernel/process.ts';
 import type { World } from '../kernel/world.ts';
 
 /** An event in the log, with when it came there and who sent it. */
@@ -15,6 +16,7 @@ export class EventTable {
   readonly entries: Entry[] = [];
   readonly #byStream = new Map<string, Entry[]>();
   readonly #snapshots = new Map<string, Snapshot[]>();
+  readonly #bodies = new Map<string, Uint8Array>();
   readonly #world: World;
   readonly #listeners = new Set<(entry: Entry) => void>();
 
@@ -66,7 +68,9 @@ export class EventTable {
     const { body, ...rest } = given;
     // Through JSON, as in every store: what does not come back from there is not to be relied upon.
     const parsed = parseStoredEvent(JSON.parse(JSON.stringify(rest)) as StoredEvent);
-    const event: StoredEvent = body === undefined ? parsed : { ...parsed, body: body.slice() };
+    const isInline = body !== undefined && body.length <= limits.inlineBodyBytes;
+    const event: StoredEvent = isInline ? { ...parsed, body: body.slice() } : parsed;
+    if (body !== undefined) this.#bodies.set(`${stream}@${version}`, body.slice());
     const entry: Entry = { event, at: this.#world.now, by: process.name };
     this.#byStream.set(stream, [...known, entry]);
     if (snapshot !== undefined) this.#snapshots.set(stream, [...(this.#snapshots.get(stream) ?? []), snapshot]);
@@ -90,8 +94,8 @@ export class EventTable {
   }
 
   #body(stream: string, version: number): Uint8Array {
-    const body = this.of(stream)[version - 1]?.event.body;
-    if (body === undefined) throw failure('TimeoutError');
+    const body = this.#bodies.get(`${stream}@${version}`);
+    if (body === undefined) throw new Error(`the body beside version ${version} of ${stream} is gone`);
     return body.slice();
   }
 }
