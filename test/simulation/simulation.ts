@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { checkAnswers } from './checks/answers.ts';
 import { checkConvergence } from './checks/convergence.ts';
+import { checkPromptness } from './checks/promptness.ts';
 import { checkReceipts } from './checks/receipts.ts';
 import { checkStreams } from './checks/streams.ts';
 import { Behaviours } from './clients/behaviours.ts';
@@ -59,7 +60,9 @@ const restWithinMs = 30 * hour;
 export async function simulate({ seed, host: hostName, only, most }: SimulationOptions): Promise<Report> {
   const scale = new World(seed, 0, null).dice('scale');
   const startedAt = Date.UTC(2026, 9, 24, 22) + scale.whole(0, 30 * 24) * hour + scale.whole(0, hour);
-  const world = new World(seed, startedAt, only ?? null);
+  // Some worlds are without faults: what only heals must not be needed there.
+  const isCalm = scale.chance(0.1);
+  const world = new World(seed, startedAt, isCalm ? new Set() : (only ?? null));
   const faultyMs = scale.magnitude(minute, 40 * minute);
   const drawn = { tasks: scale.whole(1, 6), schedules: scale.whole(0, 2), orchestrations: scale.whole(0, 2) };
   const amount = {
@@ -93,6 +96,7 @@ export async function simulate({ seed, host: hostName, only, most }: SimulationO
     checkReceipts(finished());
     checkAnswers(finished());
     await checkConvergence(finished());
+    if (isCalm) checkPromptness(finished());
   }
   return {
     seed,

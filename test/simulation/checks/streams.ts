@@ -5,17 +5,20 @@ import type { Entry, EventTable } from '../services/event-table.ts';
 import type { Finished } from '../simulation.ts';
 import { checkOrchestration } from './orchestration-laws.ts';
 import { checkSchedule } from './schedule-laws.ts';
+import { checkTimes } from './schedule-times.ts';
 import { readTask } from './task-laws.ts';
 
 /** The laws of single streams, and that what is stored beside the events says what they say. */
-export function checkStreams({ world, host }: Finished): void {
+export function checkStreams({ world, host, healedAt }: Finished): void {
   for (const stream of host.table.streams()) {
     const entries = host.table.of(stream);
     checkFolds(world, stream, entries);
     const kind = kindOf(stream);
     if (kind === 'task') for (const { law, what } of readTask(entries).broken) world.violate(law, what);
-    else if (kind === 'schedule') checkSchedule(world, host.table, stream);
-    else checkOrchestration(world, host.table, host.targets, stream);
+    else if (kind === 'schedule') {
+      checkSchedule(world, host.table, stream);
+      checkTimes(world, host.table, stream, healedAt);
+    } else checkOrchestration(world, host.table, host.targets, stream);
   }
 }
 

@@ -66,7 +66,7 @@ export function createServerHost(world: World, targets: Targets): SimulatedHost 
 
   const storageOf = (process: SimulatedProcess): Storage => ({
     log: {
-      ...logOrUnavailable(table.from(process)),
+      ...logOrUnavailable(table.from(process, true)),
       readAll: (after, limit) =>
         table.entries.slice(after, after + limit).map(({ event }, index) => ({ ...event, position: after + index + 1 })),
       head: () => table.entries.length,

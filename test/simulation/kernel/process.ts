@@ -77,16 +77,20 @@ export class SimulatedProcess {
 
   /**
    * A call of something outside: it takes time each way, and on each way something may go wrong. `effect` is what comes of it over
-   * there, all at once, whether or not the one who asked lives to hear of it.
+   * there, all at once, whether or not the one who asked lives to hear of it. `inside`: it is no other machine, and the answer is
+   * there as soon as it is done.
    */
-  call<T>(what: string, usualMs: number, effect: () => T | Promise<T>): Promise<T> {
+  call<T>(what: string, usualMs: number, effect: () => T | Promise<T>, inside = false): Promise<T> {
     // Nothing of a dead process goes on.
     if (!this.#alive) return new Promise(() => undefined);
     const { faults, timeline } = this.world;
     const fate = faults.first('request lost', 'reply lost', 'throttled', 'death before a call', 'death after a call');
     const [there, back] = [this.world.latency(usualMs), this.world.latency(usualMs)];
     return new Promise<T>((resolve, reject) => {
-      const answer = (run: () => void): void => void this.later(back, run);
+      const answer = (run: () => void): void => {
+        if (!inside) this.later(back, run);
+        else if (this.#alive) run();
+      };
       timeline.after(there, () => {
         if (fate === 'death before a call') return this.kill(`before ${what}`);
         if (fate === 'request lost') return answer(() => reject(failure('TimeoutError')));

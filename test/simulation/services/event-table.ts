@@ -37,21 +37,29 @@ export class EventTable {
     return this.#byStream.get(stream) ?? [];
   }
 
-  /** The log as one process sees it. */
-  from(process: SimulatedProcess): EventLog {
+  /** The log as one process sees it; `inside` that very process, whoever appends hears of it before any feed does. */
+  from(process: SimulatedProcess, inside = false): EventLog {
     return {
-      append: (event, snapshot) => this.#appendFrom(process, event, snapshot),
+      append: (event, snapshot) => this.#appendFrom(process, event, snapshot, inside),
       read: (stream, range) => process.call(`a read of ${stream}`, 5, () => this.#read(stream, range)),
       load: (stream, schema) => process.call(`a load of ${stream}`, 5, () => this.#load(stream, schema)),
       readBody: (stream, at) => process.call(`a read of a body of ${stream}`, 5, () => this.#body(stream, at.version)),
     };
   }
 
-  async #appendFrom(process: SimulatedProcess, event: StoredEvent, snapshot: Snapshot | undefined): Promise<AppendOutcome> {
+  async #appendFrom(
+    process: SimulatedProcess,
+    event: StoredEvent,
+    snapshot: Snapshot | undefined,
+    inside: boolean,
+  ): Promise<AppendOutcome> {
     for (let tried = 1; ; tried += 1) {
       try {
-        return await process.call(`the append of ${event.stream}@${event.version} ${event.type}`, 10, () =>
-          this.#append(process, event, snapshot),
+        return await process.call(
+          `the append of ${event.stream}@${event.version} ${event.type}`,
+          10,
+          () => this.#append(process, event, snapshot),
+          inside,
         );
       } catch (error) {
         if (tried === triesToAppend) throw error;
