@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { idOf, kindOf } from '../../src/domain/streams.ts';
 import { checkAnswers } from './checks/answers.ts';
 import { checkConvergence } from './checks/convergence.ts';
 import { checkPromptness } from './checks/promptness.ts';
@@ -85,7 +86,10 @@ export async function simulate({ seed, host: hostName, only, most }: SimulationO
   const finished = (): Finished => ({ world, host, client, workload, behaviours, healedAt, endedAt: world.now });
   const isAtRest = () => workload.done && client.idle && host.isIdle() && isSettled(host);
   // What would go on for days has been seen by then.
-  world.timeline.after(schedulesEndAfterMs, () => void workload.deleteSchedules());
+  world.timeline.after(schedulesEndAfterMs, () => {
+    const streams = host.table.streams().filter((stream) => kindOf(stream) === 'schedule');
+    void workload.deleteSchedules(streams.map(idOf));
+  });
   while (world.violations.length === 0 && world.now < healedAt + restWithinMs && !isAtRest()) {
     await world.timeline.run(world.now + lookEveryMs, () => world.violations.length > 0);
   }

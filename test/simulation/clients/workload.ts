@@ -36,11 +36,9 @@ export class Workload {
     return this.#left === 0;
   }
 
-  /** Schedules that have not ended by themselves are ended. */
-  async deleteSchedules(): Promise<void> {
-    for (const order of this.orders) {
-      if (order.kind === 'schedules' && order.id !== null) await this.#ask(order, { method: 'DELETE', path: `/schedules/${order.id}` });
-    }
+  /** Schedules that have not ended by themselves are ended, those too that no client was told of. */
+  async deleteSchedules(ids: readonly string[]): Promise<void> {
+    for (const id of ids) await this.#client.send({ method: 'DELETE', path: `/schedules/${id}` });
   }
 
   #plan(kind: Kind, number: number): void {
