@@ -3,7 +3,7 @@ import { removeMessages } from '../adapters/aws/dead-letters.ts';
 import { DynamoEraseLog } from '../adapters/aws/dynamodb-erase-log.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { streamEvent } from '../application/event-schemas.ts';
-import type { ReadModels, Tally, View, ViewWrite } from '../application/ports.ts';
+import type { EventLog, ReadModels, Tally, View, ViewWrite } from '../application/ports.ts';
 import { foldStream } from '../domain/streams.ts';
 import type { Environment } from '../handlers/environment.ts';
 import { wireViews } from '../handlers/wiring/dynamodb.ts';
@@ -26,14 +26,15 @@ const expiring = [
 ];
 
 /** The tables, reached with the operator's own credentials: no function's role permits what this asks for. */
-export function awsRemoval(environment: Environment, { client, values }: Tables): Removal {
+export function awsRemoval(environment: Environment, { client, values, log }: Tables): Removal {
   const { ERRAND_EVENTS_TABLE: eventsTable, ERRAND_BODIES_TABLE: bodiesTable } = values;
   const views = wireViews(values, systemClock, client);
   return {
     log: new DynamoEraseLog({ client, eventsTable, bodiesTable, ...retryPorts }),
     begin: () => undefined,
     async forget(streams) {
-      for (let first = 0; first < streams.length; first += viewsAtOnce) await forgetViews(views, streams.slice(first, first + viewsAtOnce));
+      for (let first = 0; first < streams.length; first += viewsAtOnce)
+        await forgetViews(log, views, streams.slice(first, first + viewsAtOnce));
     },
     finish: async () => 'The read models were written along.',
     searchElsewhere: async (streams, tell) => [await searchDeadLetters(environment, streams, tell), ...expiring],
@@ -41,8 +42,10 @@ export function awsRemoval(environment: Environment, { client, values }: Tables)
 }
 
 /** Writes the view that the stub folds to, and takes out of the statistics what was counted of its events. */
-async function forgetViews(views: ReadModels, streams: Forgotten): Promise<void> {
-  let left = streams;
+async function forgetViews(log: EventLog, views: ReadModels, streams: Forgotten): Promise<void> {
+  // An interrupted removal has left another stub than this one has made.
+  const stored = await Promise.all(streams.map(({ stub }) => log.read(stub.stream, { after: 0, limit: 1 })));
+  let left = streams.map(({ stub, events }, index) => ({ stub: stored[index]?.[0] ?? stub, events }));
   for (let round = 0; left.length > 0; round += 1) {
     if (round === rounds) throw new Error(`the view of ${left[0]?.stub.stream} is written by somebody else all the time`);
     const known = await views.read(left.map(({ stub }) => stub.stream));
