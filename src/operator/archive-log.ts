@@ -45,6 +45,7 @@ export async function archiveLog(host: LogHost, options: ArchiveOptions): Promis
     if (dryRun && selected.size > 0) say('Nothing was changed. With --yes it is done.');
     if (dryRun || selected.size === 0) return;
     for (const stream of await closeStreams(host, selected, options)) selected.delete(stream);
+    if (selected.size === 0) return say('All of them went on meanwhile: nothing was archived.');
     const written = await write(host, selected, options);
     say(`${inFigures(written)} are in ${to}, which was read back. Checksum of events: ${written.eventsChecksum}`);
   }

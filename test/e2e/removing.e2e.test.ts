@@ -2,7 +2,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { placeWith } from '../operator/places.ts';
 import { createLogTables, createViewsTable, isDynoxideInstalled, startDynoxide } from '../support/dynoxide.ts';
+import { start, succeed } from '../support/histories.ts';
+import { created, storedEvents } from '../support/stored-events.ts';
 import { createClient } from './harness/client.ts';
 import { type Environment, startErrand, temporaryFolder } from './harness/errand.ts';
 import { readHistory } from './harness/history.ts';
@@ -116,12 +119,15 @@ describe('what is erased', () => {
     const { tasks } = (await client.get('/tasks')).body;
     expect(tasks.map(({ id }: { readonly id: string }) => id)).toEqual(['later', 'kept']);
     expect((await client.get('/stats')).body.counts).toMatchObject({ scheduled: 1, succeeded: 1, failed: 0 });
-    // Whoever resumes at the last event he has seen is told of what comes now, and of nothing twice.
+    // Positions go on where they ended: whoever resumes at the last event he has seen misses nothing.
     await client.post('/tasks', { id: 'new', request: { url: `${target.url}/new` } });
     await client.taskFinished('new');
     const news = await readHistory(errand.url, ({ type, taskId }) => type === 'TaskSucceeded' && taskId === 'new');
-    const after = news.filter(({ position }) => position > lastPosition);
-    expect(after.map(({ type }) => type)).toEqual(['TaskScheduled', 'TaskStarted', 'TaskSucceeded']);
+    const [others, fresh] = [news.filter(({ taskId }) => taskId !== 'new'), news.filter(({ taskId }) => taskId === 'new')];
+    expect(others.filter(({ type }) => type === 'Erased')).toHaveLength(8);
+    expect(Math.max(...others.map(({ position }) => position))).toBeGreaterThanOrEqual(lastPosition);
+    expect(fresh.map(({ type }) => type)).toEqual(['TaskScheduled', 'TaskStarted', 'TaskSucceeded']);
+    expect(fresh[0]?.position).toBeGreaterThan(Math.max(...others.map(({ position }) => position)));
     await errand.stop();
     expect(marksIn(bytesIn(dataDir))).toBe(0);
   });
@@ -160,6 +166,39 @@ describe('what is erased', () => {
     expect(erased.stdout).toContain('8 streams were erased');
     expect(marksIn(await kept())).toBe(0);
     expect(await run('rebuild', aws, '--check')).toMatchObject({ code: 0 });
+  });
+});
+
+describe('what is archived', () => {
+  test('is in the file and not in the log, and can be looked at in a log of its own', async () => {
+    const old = ['old', 'older/one'].flatMap((id) => storedEvents(succeed(start(created(`task#${id}`, { labels: { who: marker } })))));
+    const { environment } = await placeWith('server', [...old, ...storedEvents(created('task#open'))]);
+    const at = { ...environment };
+    const dataDir = at['ERRAND_DATA_DIR'] ?? '';
+    const file = join(temporaryFolder(), 'archive.jsonl');
+    expect(marksIn(bytesIn(dataDir))).toBeGreaterThan(0);
+
+    const done = await run('archive', at, '--to', file, '--days', '30', '--yes');
+    const again = await run('archive', at, '--to', file, '--days', '30', '--yes');
+
+    expect(done).toMatchObject({ code: 0 });
+    expect(done.stdout).toMatch(
+      /6 events of 2 streams are in .*, which was read back\..*\n.*rebuilt.*\n2 streams were removed from the log/,
+    );
+    expect(again.stdout).toContain('is a whole archive of 6 events of 2 streams: goes on');
+    expect(again).toMatchObject({ code: 0 });
+    expect(marksIn(bytesIn(dataDir))).toBe(0);
+    const live = await startErrand({ dataDir, environment: at });
+    const client = createClient(live.url);
+    expect((await client.get(client.path('older/one'))).status).toBe(404);
+    expect((await client.post('/tasks', { id: 'older/one', request: { url: target.url } })).status).toBe(409);
+    await live.stop();
+    const shelf = temporaryFolder();
+    expect(await run('import', { ...at, ERRAND_DATA_DIR: shelf }, '--from', file)).toMatchObject({ code: 0 });
+    const opened = await startErrand({ dataDir: shelf, environment: at });
+    const { tasks } = (await createClient(opened.url).get(`/tasks?label.who=${marker}&status=succeeded`)).body;
+    expect(tasks.map(({ id }: { readonly id: string }) => id).sort()).toEqual(['old', 'older/one']);
+    await opened.stop();
   });
 });
 

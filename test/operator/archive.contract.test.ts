@@ -12,7 +12,7 @@ import { importLog } from '../../src/operator/import-log.ts';
 import type { LogHost } from '../../src/operator/log-host.ts';
 import { callbackSpec, epoch, hour, minute } from '../domain/task-histories.ts';
 import { isDynoxideInstalled } from '../support/dynoxide.ts';
-import { start, succeed } from '../support/histories.ts';
+import { fail, start, succeed } from '../support/histories.ts';
 import { anyHistories, created, storedEvents } from '../support/stored-events.ts';
 import { familyLog } from './families.ts';
 import { at, emptyPlace, eventsAt, type Kind, type Place, placeWith, temporaryFolder } from './places.ts';
@@ -227,6 +227,73 @@ function dyingAt(dies: number): Through {
     };
   };
 }
+
+describe.skipIf(!isDynoxideInstalled())('archiving beside functions at work', () => {
+  /** A clock that a wait moves, and what happens meanwhile. */
+  function waitingClock(meanwhile: () => Promise<void> = async () => undefined) {
+    let now = epoch + 100 * day;
+    const waits: number[] = [];
+    const sleep = async (ms: number): Promise<void> => {
+      waits.push(ms);
+      now += ms;
+      if (waits.length === 1) await meanwhile();
+    };
+    return { clock: { now: () => now, sleep }, waited: () => waits.reduce((sum, ms) => sum + ms, 0) };
+  }
+
+  test('closes what has ended to commands, waits, and archives it as it was before', async () => {
+    const events = [...(await familyLog()), ...storedEvents(fail(start(created('task#failed')), false))];
+    const place = await projectedPlace('aws', events);
+    const [file, seen]: [string, string[]] = [newFile(), []];
+    const { clock, waited } = waitingClock(async () => {
+      seen.push(...(await eventsAt(place)).filter(({ commitId }) => commitId === 'closed-for-removal').map(({ type }) => type));
+    });
+
+    await archive(place, { to: file, atRest: false, clock });
+
+    expect(waited()).toBe(20 * minute);
+    // Eight tasks and a schedule; nothing follows the end of an orchestration.
+    expect(seen.sort()).toEqual(['ScheduleDeleted', ...Array.from({ length: 8 }, () => 'TaskDeleted')]);
+    expect(sorted(await unarchived(file))).toEqual(sorted(events));
+    expect((await eventsAt(place)).every(isStub)).toBe(true);
+    expect(await at(place, (host) => host.check(silent, silent))).toBe(true);
+  });
+
+  test('interrupted while it waits finds what it has closed again, and need not wait as long', async () => {
+    const events = storedEvents(fail(start(created('task#failed')), false));
+    const place = await projectedPlace('aws', events);
+    const file = newFile();
+    const dying = waitingClock(() => Promise.reject(new Error('the power is gone')));
+    await expect(archive(place, { to: file, atRest: false, clock: dying.clock })).rejects.toThrow('the power is gone');
+
+    await archive(place, { to: file, atRest: false, clock: dying.clock });
+
+    expect(dying.waited()).toBe(20 * minute);
+    expect(sorted(await unarchived(file))).toEqual(sorted(events));
+    expect((await eventsAt(place)).every(isStub)).toBe(true);
+  });
+
+  test('leaves a task that is retried before it is closed', async () => {
+    const place = await projectedPlace('aws', storedEvents(fail(start(created('task#failed')), false)));
+    const file = newFile();
+    const racing: Through = (host) => {
+      const { log } = host;
+      const append: LogHost['log']['append'] = async (event) => {
+        await log.append({ ...event, commitId: 'of a user' });
+        return log.append(event);
+      };
+      return {
+        ...host,
+        log: { append, read: (...a) => log.read(...a), load: (...a) => log.load(...a), readBody: (...a) => log.readBody(...a) },
+      };
+    };
+
+    await archive(place, { to: file, atRest: false, clock: waitingClock().clock }, racing);
+
+    expect(existsSync(file)).toBe(false);
+    expect((await eventsAt(place)).map(({ commitId }) => commitId).at(-1)).toBe('of a user');
+  });
+});
 
 describe('the file of an archive', () => {
   const finished = succeed(start(created('task#done')));
