@@ -51,7 +51,7 @@ export class SqliteEraseLog implements EraseLog {
 
   /**
    * Writes the file anew from what is in it, so that no free page and no write-ahead log holds what was removed, or what was overwritten
-   * before. Takes as much space again as the file, half of it among temporary files (https://www.sqlite.org/lang_vacuum.html).
+   * before. Takes up to twice the size of the file in free space, half of it among temporary files (https://www.sqlite.org/lang_vacuum.html).
    */
   writeAnew(): void {
     // Temporary tables are kept in memory otherwise, and the copy is one.
