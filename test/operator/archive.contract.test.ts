@@ -137,6 +137,8 @@ describe.each(kinds)('archiving on the %s host', (kind) => {
       const place = await projectedPlace(kind, events);
       const file = newFile();
       await expect(archive(place, { to: file }, dyingAt(dies))).rejects.toThrow('the power is gone');
+      // A server that is started in between shows what is then in the log.
+      if (kind === 'server') expect(await at(place, (host) => host.check(silent, silent))).toBe(true);
 
       await archive(place, { to: file });
 
