@@ -58,6 +58,20 @@ export type EventLog = {
   readBody(stream: string, at: { readonly version: number; readonly commitId: string }): Promise<Uint8Array>;
 };
 
+/** A stream that is to be left with one event: `stub`, at version 1. */
+export type Erasure = {
+  readonly stub: StoredEvent;
+  /** What its newest event may be. Any other means that the stream has gone on, and it is left as it is. */
+  readonly newest: readonly Pick<StoredEvent, 'version' | 'commitId'>[];
+};
+/**
+ * Takes events out of a log for good, with what lay beside them. For an operator's commands alone: whatever serves requests or runs tasks
+ * is given an `EventLog`, which can only append. A stream must be at rest: an append that was decided before and comes after would
+ * leave a gap. Gives back the streams that were left, as they are not there or have gone on. One that is a stub keeps it and loses the rest,
+ * so that an interrupted erasure is made whole by repeating it.
+ */
+export type EraseLog = { erase(erasures: readonly Erasure[]): Promise<readonly string[]> };
+
 /** "Look at this stream": carries no state. Late, duplicate and stale wakes do nothing. */
 export type Wake = {
   readonly stream: string;

@@ -4,9 +4,10 @@ import { parseStoredEvent } from '../application/event-schemas.ts';
 import type { StoredEvent } from '../application/ports.ts';
 import type { Environment } from '../handlers/environment.ts';
 import { keyIdsIn, openTables, retryPorts } from './aws-environment.ts';
+import { awsRemoval } from './aws-removal.ts';
 import { checkAwsViews, rebuildAwsViews, storedRows } from './aws-views.ts';
 import { importMarkShape } from './import-mark-shape.ts';
-import type { ImportMarks, LogHost } from './log-host.ts';
+import type { EventsWanted, ImportMarks, LogHost } from './log-host.ts';
 import { notedBytes } from './noted-bytes.ts';
 
 /** Bodies that are fetched side by side: at most as many times 256 KiB are held. */
@@ -24,12 +25,15 @@ export function openAwsHost(environment: Environment): LogHost {
   const { ERRAND_EVENTS_TABLE: eventsTable, ERRAND_VIEWS_TABLE: viewsTable } = values;
   const scan = (segments: number) => scanLog({ client, eventsTable, segments, ...retryPorts, parse: (event) => event });
 
-  async function* events(): AsyncGenerator<StoredEvent> {
+  async function* events({ of = () => true, bare = false }: EventsWanted = {}): AsyncGenerator<StoredEvent> {
     // One segment: its pages follow each other, so that streams stay together. Whoever folds them finds out if they did not.
-    for await (const page of scan(1)) {
-      for (let first = 0; first < page.length; first += bodiesAtOnce) {
-        yield* await Promise.all(page.slice(first, first + bodiesAtOnce).map(withBody));
-      }
+    for await (const whole of scan(1)) {
+      const page = whole.filter(({ stream }) => of(stream));
+      if (bare) yield* page;
+      else
+        for (let first = 0; first < page.length; first += bodiesAtOnce) {
+          yield* await Promise.all(page.slice(first, first + bodiesAtOnce).map(withBody));
+        }
     }
   }
   async function withBody(event: StoredEvent): Promise<StoredEvent> {
@@ -56,6 +60,7 @@ export function openAwsHost(environment: Environment): LogHost {
     imports: importMarks(new DynamoImportMarks({ client, viewsTable, ...retryPorts })),
     rebuild: (tell) => rebuildAwsViews(environment, tables, tell),
     check: (tell, say) => checkAwsViews(tables, tell, say),
+    removal: awsRemoval(environment, tables),
     close: () => undefined,
   };
 }

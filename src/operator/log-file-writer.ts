@@ -23,8 +23,9 @@ export class LogFileWriter {
     this.#file = file;
   }
 
-  static async create(path: string): Promise<LogFileWriter> {
-    if (existsSync(path)) throw new Refused(`${path} is there already; an export overwrites nothing`);
+  /** A file of that name is refused, unless it is to be replaced: it then stays until the new one is whole. */
+  static async create(path: string, { replace = false } = {}): Promise<LogFileWriter> {
+    if (!replace && existsSync(path)) throw new Refused(`${path} is there already; an export overwrites nothing`);
     // What an earlier export left unfinished goes.
     await rm(partOf(path), { force: true });
     const writer = new LogFileWriter(path, await open(partOf(path), 'wx', 0o600));

@@ -55,6 +55,8 @@ const keyIds = z.array(z.string());
 const manifestShape = z.strictObject({
   exportedAt: z.number().int(),
   exportedFrom: z.enum(['server', 'aws']),
+  /** Only in an archive: it holds streams that had ended before this time, and no others. */
+  endedBefore: z.number().int().optional(),
   events: count,
   streams: count,
   bodies: count,
@@ -66,13 +68,19 @@ const manifestShape = z.strictObject({
 });
 export type Manifest = z.infer<typeof manifestShape>;
 
-export type Exported = { readonly at: number; readonly from: Manifest['exportedFrom']; readonly keys: KeyIds };
+export type Exported = {
+  readonly at: number;
+  readonly from: Manifest['exportedFrom'];
+  readonly endedBefore?: number | undefined;
+  readonly keys: KeyIds;
+};
 
 /** `sha256` has seen all bytes before the manifest. */
-export function manifestOf(survey: Survey, { at, from, keys }: Exported, sha256: Hash): Manifest {
+export function manifestOf(survey: Survey, { at, from, endedBefore, keys }: Exported, sha256: Hash): Manifest {
   const { events, streams, bodies, eventsChecksum, foldsChecksum } = survey;
   const held = { sealing: [...keys.sealing], token: [...keys.token], signing: [...keys.signing] };
-  const said = { exportedAt: at, exportedFrom: from, events, streams, bodies, eventsChecksum, foldsChecksum, keys: held };
+  const archive = endedBefore === undefined ? {} : { endedBefore };
+  const said = { exportedAt: at, exportedFrom: from, ...archive, events, streams, bodies, eventsChecksum, foldsChecksum, keys: held };
   return { ...said, sha256: closed(sha256, said) };
 }
 

@@ -1,4 +1,4 @@
-import type { EventLog, StoredEvent } from '../application/ports.ts';
+import type { EraseLog, EventLog, StoredEvent } from '../application/ports.ts';
 import type { KeyIds } from './log-keys.ts';
 
 /** Says a line to the operator: on standard error while a command is at work, on standard output what came of it. */
@@ -20,6 +20,22 @@ export type ImportMarks = {
   clear(): Promise<void>;
 };
 
+/** What is read of a log: events of these streams only, and without the bytes that lie apart. */
+export type EventsWanted = { readonly of?: (stream: string) => boolean; readonly bare?: boolean };
+
+/** What an operator may do to a log that nobody else may: take streams out of it. Opened with permissions that no function has. */
+export type Removal = {
+  readonly log: EraseLog;
+  /** Called before the first stream is removed. From here on no read model is trusted that knows of one. */
+  begin(): void;
+  /** Called with streams whose stub is in the log, and with the events they had, as far as these are known: read models follow. */
+  forget(streams: readonly { readonly stub: StoredEvent; readonly events: readonly StoredEvent[] }[]): Promise<void>;
+  /** Makes the host whole again, after all: read models and files. Gives what was done, in a sentence. */
+  finish(tell: Tell): Promise<string>;
+  /** Removes what else the host knows of these streams, such as dead letters; gives what was done, and what it cannot reach, in sentences. */
+  searchElsewhere(streams: readonly string[], tell: Tell): Promise<readonly string[]>;
+};
+
 /** A host's log and read models, as the commands of an operator meet them. No task runs through it. */
 export type LogHost = {
   readonly kind: 'server' | 'aws';
@@ -27,7 +43,7 @@ export type LogHost = {
   readonly name: string;
   readonly log: EventLog;
   /** Every event once, as it lies in the log, with all bytes beside it; those of a stream together and oldest first. */
-  events(): AsyncIterable<StoredEvent>;
+  events(wanted?: EventsWanted): AsyncIterable<StoredEvent>;
   /** Counts what is in the log now. */
   countEvents(): Promise<number>;
   /** Whether there is neither an event nor a read model of one. */
@@ -39,5 +55,6 @@ export type LogHost = {
   rebuild(tell: Tell): Promise<string>;
   /** Whether the read models are what the log makes of them; `say` hears what was found, and nothing is changed. */
   check(tell: Tell, say: Tell): Promise<boolean>;
+  readonly removal: Removal;
   close(): void;
 };

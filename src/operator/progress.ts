@@ -3,17 +3,17 @@ import type { Tell } from './log-host.ts';
 
 const everyMs = 2_000;
 
-/** Tells every two seconds how far something has come; `of` is the number of events in all, where it is known. */
-export function createProgress(tell: Tell, what: string, of: number | null): (events: number) => void {
+/** Tells every two seconds how far something has come; `of` is the number in all, where it is known. */
+export function createProgress(tell: Tell, what: string, of: number | null, unit = 'events'): (done: number) => void {
   const beganAt = systemClock.monotonic();
   let toldAt = beganAt;
-  return (events) => {
+  return (done) => {
     const now = systemClock.monotonic();
     if (now - toldAt < everyMs) return;
     toldAt = now;
-    const rate = count(Math.round(events / ((now - beganAt) / 1_000)));
-    const all = of === null ? 'events' : `of ${count(of)} events, ${Math.floor((100 * events) / Math.max(1, of))} %`;
-    tell(`${what}${count(events)} ${all}, ${rate} a second`);
+    const rate = count(Math.round(done / ((now - beganAt) / 1_000)));
+    const all = of === null ? unit : `of ${count(of)} ${unit}, ${Math.floor((100 * done) / Math.max(1, of))} %`;
+    tell(`${what}${count(done)} ${all}, ${rate} a second`);
   };
 }
 

@@ -8,10 +8,11 @@ import { presentSecrets } from '../server/secret-files.ts';
 import { readDataDir } from '../server/settings.ts';
 import { createLog, importMarkFile, logFile, openLogDatabase } from '../server/storage.ts';
 import { importMarkShape } from './import-mark-shape.ts';
-import type { ImportMarks, LogHost, Tell } from './log-host.ts';
+import type { EventsWanted, ImportMarks, LogHost, Tell } from './log-host.ts';
 import { keyIdsOf } from './log-keys.ts';
 import { inBrief } from './progress.ts';
 import { Refused } from './refused.ts';
+import { serverRemoval } from './server-removal.ts';
 import { checkServerViews, rebuildServerViews } from './server-views.ts';
 
 /**
@@ -32,13 +33,14 @@ export function openServerHost(environment: Environment, { make, tell }: { reado
       kind: 'server',
       name: `the data directory ${dataDir}`,
       log,
-      events: () => inTurn(database),
+      events: (wanted) => inTurn(database, wanted),
       countEvents: async () => countEvents(database),
       isEmpty: async () => countEvents(database) === 0,
       keyIds: async () => keyIdsOf(presentSecrets({ dataDir, ...secretsIn(environment) })),
       imports: importMarksIn(dataDir),
       rebuild: (told) => rebuildServerViews(dataDir, log, told),
       check: (told, say) => checkServerViews(dataDir, log, told, say),
+      removal: serverRemoval(dataDir, database, log),
       close: () => database.close(),
     };
   } catch (error) {
@@ -47,8 +49,8 @@ export function openServerHost(environment: Environment, { make, tell }: { reado
   }
 }
 
-async function* inTurn(database: Database): AsyncGenerator<StoredEvent> {
-  yield* eventsByStream(database, (event) => event);
+async function* inTurn(database: Database, { of }: EventsWanted = {}): AsyncGenerator<StoredEvent> {
+  for (const event of eventsByStream(database, (event) => event)) if (of === undefined || of(event.stream)) yield event;
 }
 
 function secretsIn(environment: Environment) {

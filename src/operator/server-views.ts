@@ -35,17 +35,28 @@ async function projectAfter(log: SqliteEventLog, database: Database, start: numb
  */
 export async function rebuildServerViews(dataDir: string, log: SqliteEventLog, tell: Tell): Promise<string> {
   const beganAt = systemClock.monotonic();
-  const dispatched = dispatchedSoFar(dataDir);
-  for (const ending of ['', '-wal', '-shm', '-journal']) rmSync(join(dataDir, viewsFile + ending), { force: true });
-  const database = openViewsDatabase(dataDir);
+  const database = dropServerViews(dataDir, log);
   try {
-    startViewsAnew(new SqliteReadModels(database), Math.min(dispatched, log.head()));
     const events = await projectAfter(log, database, 0, tell);
     const streams = Number(database.prepare('SELECT count(*) AS streams FROM views').get()?.['streams']);
     const seconds = ((systemClock.monotonic() - beganAt) / 1_000).toFixed(1);
     return `The read models of ${count(streams)} streams were rebuilt from ${count(events)} events in ${seconds} s.`;
   } finally {
     database.close();
+  }
+}
+
+/** Read models that are empty, in a new file, to be made anew from the log by whoever opens them next. */
+export function dropServerViews(dataDir: string, log: SqliteEventLog): Database {
+  const dispatched = dispatchedSoFar(dataDir);
+  for (const ending of ['', '-wal', '-shm', '-journal']) rmSync(join(dataDir, viewsFile + ending), { force: true });
+  const database = openViewsDatabase(dataDir);
+  try {
+    startViewsAnew(new SqliteReadModels(database), Math.min(dispatched, log.head()));
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
   }
 }
 

@@ -12,6 +12,12 @@ describe('the source keeps the rules', () => {
   test('imports follow the arrows', () => expect(wrongImports(files)).toEqual([]));
   test('nothing imports itself in a circle', () => expect(cycles(files)).toEqual([]));
   test.each(purity)('$where: $because', (row) => expect(impurities(files, row)).toEqual([]));
+  test('what takes events out of a log is known to the operator alone', () => {
+    const knowing = files.filter(({ source }) => /\bEraseLog\b|erase-log\.ts/.test(source)).map(({ path }) => path);
+    const holders = /^src\/(?:operator\/|application\/ports\.ts$|adapters\/(?:sqlite|aws)\/[a-z-]*erase-log\.ts$)/;
+    expect(knowing.length).toBeGreaterThan(3);
+    expect(knowing.filter((path) => !holders.test(path))).toEqual([]);
+  });
   test('no file only passes on what others export', () => {
     expect(files.filter(({ source }) => isBarrel(source)).map(({ path }) => path)).toEqual([]);
   });

@@ -74,7 +74,8 @@ export class DynamoReadModelRows {
     const rows = new Map<string, StoredRow>();
     // A status that no task is in any more says the same as one that none ever was in.
     for (const [status, tasks] of counts) if (tasks !== 0) rows.set(`counts ${status}`, { key: [status], columns: { status, tasks } });
-    for (const [minute, tally] of minutes) rows.set(`minutes ${minute}`, { key: [minute], columns: tally });
+    // As one of whose events none is left in the log.
+    for (const [minute, tally] of minutes) if (isCounted(tally)) rows.set(`minutes ${minute}`, { key: [minute], columns: tally });
     return rows;
   }
 
@@ -122,6 +123,10 @@ function addCounts(counts: Map<string, number>, item: Item): void {
   for (const name of Object.keys(item)) {
     if (name !== 'pk') counts.set(name, (counts.get(name) ?? 0) + (numberAt(item, name) ?? 0));
   }
+}
+
+function isCounted({ started, succeeded, failed, retried }: Tally): boolean {
+  return started !== 0 || succeeded !== 0 || failed !== 0 || retried !== 0;
 }
 
 function addMinute(minutes: Map<number, Tally>, minute: number, item: Item): void {

@@ -9,7 +9,7 @@ const pageWeight = 4 * 1_024 * 1_024;
 /** So many unreadable events are told of once; with more of them, some are told of again. */
 const rememberedUnreadable = 10_000;
 
-/** The log as one sequence: what feeds and server-sent events read. Positions grow by one. */
+/** The log as one sequence: what feeds and server-sent events read. Positions grow by one; where streams were taken out there are none. */
 export type PositionedLog = {
   /**
    * Events after a position, in order, small bodies included: a page, which may be shorter than `limit` although more follows.

@@ -27,7 +27,7 @@ export const serverOnly = {
   },
   'moving the log': {
     because: 'these tests begin with a server; what becomes of its log on DynamoDB is part of them',
-    files: ['moving-the-log'],
+    files: ['moving-the-log', 'removing'],
   },
   'the demo': {
     because: 'it starts a server of its own',
