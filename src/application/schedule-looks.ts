@@ -123,11 +123,11 @@ export async function makeSureOfNamed(
     { store: ports.schedules, clock: ports.clock },
     {
       stream,
-      command: (now, { state: current }) => ({
+      command: (_now, { state: current }) => ({
         type: 'give-up-child' as const,
         taskId,
-        now,
-        times: timesFrom(ports.recurrences, isLive(current) ? current : state, now),
+        // Whatever came after the time that was taken has been dealt with by nobody, however long ago it was.
+        times: timesFrom(ports.recurrences, isLive(current) ? current : state, named.dueAt),
       }),
     },
   );

@@ -22,7 +22,7 @@ export function timesAtCreation(
   return following(recurrences, recurrenceOf(created), lookupAtCreation(created.now));
 }
 
-/** What a resumption at `now`, or a child that is given up, needs to know. */
+/** What a resumption at `now` needs to know, or a child that is given up: then `now` is the time that it was for. */
 export function timesFrom(recurrences: Recurrences, state: Live, now: number): Times {
   return following(recurrences, recurrenceOf(state), lookupFrom(state, now));
 }

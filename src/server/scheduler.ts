@@ -3,6 +3,7 @@ import { endOf, healOverdue, loadDue } from '../application/sweep.ts';
 import { limits } from '../domain/limits.ts';
 import { DueHeap } from './due-heap.ts';
 import { type Job, Slots } from './slots.ts';
+import { systemTimers, type Timer, type Timers } from './timers.ts';
 
 export type SchedulerOptions = {
   readonly clock: Clock;
@@ -16,6 +17,7 @@ export type SchedulerOptions = {
   readonly run: (job: Job) => Promise<void>;
   /** Reads the due index, once everything appended so far has been projected into it. */
   readonly loadDue: (query: DueQuery) => Promise<readonly Wake[]>;
+  readonly timers?: Timers;
 };
 
 /** Never sleep longer than this: clocks are set, machines are suspended. */
@@ -33,11 +35,12 @@ const healRows = 20_000;
  */
 export class Scheduler implements WakeQueue {
   readonly #options: SchedulerOptions;
+  readonly #timers: Timers;
   readonly #heap: DueHeap;
   readonly #slots: Slots;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
-  #sweeper: NodeJS.Timeout | undefined;
+  #sweeper: Timer | undefined;
   #loadedUntil = 0;
   #healCursor: Wake | undefined;
   #extending = false;
@@ -46,6 +49,7 @@ export class Scheduler implements WakeQueue {
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
     this.#heap = new DueHeap(options.capacity);
     this.#slots = new Slots({
       total: options.concurrency,
@@ -60,7 +64,7 @@ export class Scheduler implements WakeQueue {
   async start(): Promise<void> {
     await this.#sweep();
     if (this.#stopped) return;
-    this.#sweeper = setInterval(() => void this.#guard('sweep', () => this.#sweep()), sweepEveryMs);
+    this.#sweeper = this.#timers.every(sweepEveryMs, () => void this.#guard('sweep', () => this.#sweep()));
   }
 
   async send(wakes: readonly Wake[]): Promise<readonly Wake[]> {
@@ -79,8 +83,8 @@ export class Scheduler implements WakeQueue {
   /** Claims nothing more; resolves when all that is under way has ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#timer);
-    clearInterval(this.#sweeper);
+    this.#timer?.cancel();
+    this.#sweeper?.cancel();
     await this.#slots.stop();
   }
 
@@ -99,10 +103,10 @@ export class Scheduler implements WakeQueue {
     const next = this.#heap.next() ?? (this.#heap.horizon < Number.POSITIVE_INFINITY ? now + longestSleepMs : null);
     if (next === null || this.#stopped) return;
     if (this.#timer !== undefined && this.#armedFor <= next) return;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#armedFor = next;
     const delay = Math.min(longestSleepMs, Math.max(0, next - now));
-    this.#timer = setTimeout(() => this.#fire(), delay);
+    this.#timer = this.#timers.after(delay, () => this.#fire());
   }
 
   #fire(): void {

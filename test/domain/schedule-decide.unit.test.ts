@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { recurrences } from '../../src/adapters/recurrence/recurrences.ts';
+import { timesFrom } from '../../src/application/schedule-times.ts';
 import { limits } from '../../src/domain/limits.ts';
 import { decide } from '../../src/domain/schedule/decide.ts';
 import { evolve } from '../../src/domain/schedule/evolve.ts';
@@ -285,7 +287,17 @@ describe('an id that is taken', () => {
     expect(live(named)).toMatchObject({ next: null });
     const skipped = done(named, ask.giveUp(named));
     expect(live(skipped)).toMatchObject({ next: { dueAt: epoch + 20 * second } });
-    expect(refusal(named, { ...ask.giveUp(named), now: named.now + hour })).toEqual({ reason: 'stale' });
+    const times = timesFrom(recurrences, live(named), named.now + hour);
+    expect(refusal(named, { ...ask.giveUp(named), times })).toEqual({ reason: 'stale' });
+  });
+
+  // Seed 834 of the simulation, on the server: the process was down when the time after the one that was taken came.
+  it('gives the last occurrence the very next time, also when that has passed before anybody found out', () => {
+    const due = after(given({ maxOccurrences: 1 }), 10 * second);
+    const named = after(done(due, ask.look(due)), 12 * second);
+    const skipped = done(named, ask.giveUp(named));
+    expect(live(skipped)).toMatchObject({ next: { dueAt: epoch + 20 * second } });
+    expect(story(done(skipped, ask.look(skipped))).at(-1)).toBe('fired 2 of 20');
   });
 
   it('of a trigger is recorded too, and moves nothing', () => {

@@ -47,7 +47,7 @@ export type ScheduleCommand =
     }
   | { readonly type: 'confirm-child'; readonly taskId: string }
   /** The child's id belongs to a task of somebody else. */
-  | { readonly type: 'give-up-child'; readonly taskId: string; readonly now: number; readonly times: Times }
+  | { readonly type: 'give-up-child'; readonly taskId: string; readonly times: Times }
   | { readonly type: 'delete'; readonly confirmed: string | null };
 
 export type ScheduleRefusal =

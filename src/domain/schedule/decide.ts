@@ -158,13 +158,13 @@ function trigger(state: Live, command: Command<'trigger'>): ScheduleDecision {
   return unconfirmedChild(state, command) ?? happened({ type: 'OccurrenceTriggered', data: { taskId, dueAt: now } });
 }
 
-function giveUpChild(state: Live, { taskId, now, times }: Command<'give-up-child'>): ScheduleDecision {
+function giveUpChild(state: Live, { taskId, times }: Command<'give-up-child'>): ScheduleDecision {
   const child = state.unconfirmed;
   if (child?.taskId !== taskId) return unchanged;
   const data = { from: child.dueAt, to: child.dueAt, count: 1, why: 'id-taken', taskId } as const;
   // The occurrence that was not made may be what used up the last one: then there is a next time again.
   const reopened = state.status === 'active' && state.next === null && child.occurrence !== null;
   if (!reopened) return happened({ type: 'OccurrencesSkipped', data });
-  if (!answers(times, lookupFrom(state, now))) return stale;
+  if (!answers(times, lookupFrom(state, child.dueAt))) return stale;
   return happened({ type: 'OccurrencesSkipped', data: { ...data, next: nextOf(state, times.upcoming, remaining(state) + 1) } });
 }
