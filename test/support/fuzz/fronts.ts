@@ -156,7 +156,7 @@ export function awsFront(): Front {
   const queries = createHttpFunction({
     ...shared,
     views,
-    sealer: notHere<Sealer>('sealing keys', ['seal', 'open', 'fingerprint', 'matches']),
+    sealer: notHere<Sealer>('sealing keys', ['seal', 'open', 'holds', 'fingerprint', 'matches']),
     tokens: notHere<Tokens>('token keys', ['make', 'read']),
     egress: 'public',
     documentation,
@@ -209,7 +209,7 @@ function exchange(server: Server, bytes: Buffer): Promise<RawAnswer> {
       text += chunk.toString('latin1');
       const [answer] = parseAnswers(text, false, method);
       // A stream of events goes on for ever: its beginning is the answer.
-      const isStream = /^HTTP\/1\.1 200 .*?\r\ncontent-type: text\/event-stream.*?\r\n\r\n/is.test(text);
+      const isStream = /HTTP\/1\.1 200 .*?\r\ncontent-type: text\/event-stream.*?\r\n\r\n/is.test(text);
       if (answer !== undefined || isStream) settle(answer ?? parseAnswers(text, true, method)[0], 'the answer cannot be read');
     });
     near.on('close', () => settle(parseAnswers(text, true, method)[0], 'closed without an answer'));
