@@ -34,8 +34,8 @@ export type Front = {
   wake(stream: string): Promise<void>;
   /** Carries what was appended into the lists. */
   project(): Promise<void>;
-  /** What was logged as an error: each is a bug, whatever was answered. */
-  errors(): readonly string[];
+  /** What was logged as an error since this was asked last: each is a bug, whatever was answered. */
+  newErrors(): readonly string[];
   close(): void;
 };
 
@@ -54,11 +54,13 @@ function front(
   world: World,
   server: Server,
   parts: { readonly views: ReadModels; readonly log: EventLog; unprojected(): readonly StoredEvent[] },
-  lines: () => readonly string[],
+  /** What is logged to, each by itself. */
+  logs: readonly (readonly string[])[],
   close: () => void = () => undefined,
 ): Front {
   const { ports } = world;
   const broken: string[] = [];
+  let looked: readonly number[] = [];
   return {
     name,
     ports,
@@ -69,7 +71,11 @@ function front(
     },
     project: () =>
       project({ log: parts.log, views: parts.views, onBroken: (stream, error) => broken.push(`${stream}: ${error}`) }, parts.unprojected()),
-    errors: () => [...broken, ...lines().filter((line) => line.startsWith('error:'))],
+    newErrors: () => {
+      const lines = logs.flatMap((log, index) => log.slice(looked[index] ?? 0));
+      looked = logs.map(({ length }) => length);
+      return [...broken.splice(0), ...lines.filter((line) => line.startsWith('error:'))];
+    },
     close,
   };
 }
@@ -116,17 +122,10 @@ export function serverFront(): Front {
     projected = log.head();
     return events;
   };
-  return front(
-    'server',
-    world,
-    server,
-    { views, log, unprojected },
-    () => [...failures, ...world.logger.lines],
-    () => {
-      clients.end();
-      storage.close();
-    },
-  );
+  return front('server', world, server, { views, log, unprojected }, [failures, world.logger.lines], () => {
+    clients.end();
+    storage.close();
+  });
 }
 
 /** Everything below these changes something, and goes to `commands`; the rest to `queries` (serverless.yml). */
@@ -185,7 +184,7 @@ export function awsFront(): Front {
     projected = log.records.length;
     return events;
   };
-  return front('aws', world, server, { views, log, unprojected }, () => [...telemetry.lines, ...world.logger.lines]);
+  return front('aws', world, server, { views, log, unprojected }, [telemetry.lines, world.logger.lines]);
 }
 
 /** Longer than any answer takes here. */
