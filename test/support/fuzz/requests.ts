@@ -15,7 +15,7 @@ export type Sketch = {
   readonly headers: readonly (readonly [string, string])[];
   readonly body: Buffer | null;
   readonly chunked: boolean;
-  /** The field of the body that was made wrong, where nothing else is. */
+  /** The field of the body, or the parameter of the query, that was made wrong, where nothing else is. */
   readonly wrongField?: string;
 };
 
@@ -70,7 +70,7 @@ function queryOf({ query }: Operation): fc.Arbitrary<string> {
 }
 
 /** A request that is right in everything; that something of its id is there is up to whoever sends it. */
-export function valid(operation: Operation): fc.Arbitrary<Sketch> {
+function valid(operation: Operation): fc.Arbitrary<Sketch> {
   const { method, path, body } = operation;
   const given = bodyOf(operation).map((value) =>
     value === undefined ? null : Buffer.from(body === 'bytes' ? String(value) : jsonText(value)),
@@ -92,9 +92,50 @@ function bodyOf({ method, body }: Operation): fc.Arbitrary<unknown> {
   return body.isOptional ? fc.option(full, { nil: undefined }) : full;
 }
 
-/** A valid request with one mistake in its body. */
+const oddTexts: readonly string[] = [
+  ...hostileValues.filter((value) => typeof value === 'string'),
+  ...[
+    '0',
+    '-0',
+    '-1',
+    '1.5',
+    '101',
+    '1001',
+    '1e400',
+    '9007199254740993',
+    '9'.repeat(400),
+    '2026-02-30T00:00:00Z',
+    '+1-01-01',
+    'e30',
+    'bnVsbA',
+  ],
+];
+
+/** A query with one known parameter that is odd, or one that is not known. */
+function oddParameter({ method, path, query }: Operation): fc.Arbitrary<Sketch> {
+  const names = [
+    ...query.map(({ name }) => (name === 'label' ? 'label.customer' : name)),
+    '__proto__',
+    'constructor',
+    'unknown',
+    'LIMIT',
+    '',
+  ];
+  return fc.tuple(fc.constantFrom(...names), fc.constantFrom(...oddTexts)).map(([name, value]) => ({
+    kind: 'nearly valid',
+    method,
+    target: `${path}?${new URLSearchParams([[name, value]])}`,
+    headers: [authorized],
+    body: null,
+    chunked: false,
+    wrongField: name.startsWith('label.') ? 'label' : name,
+  }));
+}
+
+/** A valid request with one mistake, in its body or in its query. */
 function oneMistake(operation: Operation): fc.Arbitrary<Sketch> {
   const { body, method, path } = operation;
+  if (operation.query.length > 0) return oddParameter(operation);
   if (body === null || body === 'bytes') return strange(operation);
   return nearlyFitting(body.schema, hints, method === 'PATCH').map(({ value, at }) => ({
     kind: 'nearly valid',
