@@ -170,6 +170,8 @@ export type HttpCaller = { call(request: HttpRequest): Promise<HttpOutcome> };
 export type Sealer = {
   seal(name: string, value: string): string;
   open(name: string, sealed: string): string;
+  /** Whether a sealed value is this one, in constant time; false also where it does not open. */
+  holds(name: string, sealed: string, value: string): boolean;
   /** A keyed digest of what was sent, and whether another content has the same one (whichever key made it). */
   fingerprint(content: string): string;
   matches(fingerprint: string, content: string): boolean;

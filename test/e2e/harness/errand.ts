@@ -16,6 +16,8 @@ export type Errand = {
   readonly announced: readonly string[];
   /** What it wrote to standard error so far: its log, and whatever should not be there. */
   stderr(): string;
+  /** What it wrote to standard output so far: the line that says that it is ready, and whatever should not be there. */
+  stdout(): string;
   /** Ends it as an operator would (SIGTERM); resolves with the exit code. */
   stop(): Promise<number | null>;
   /** Ends it as a power cut would (SIGKILL). */
@@ -65,6 +67,10 @@ export async function startErrand(options: ErrandOptions = {}): Promise<Errand> 
   });
   running.add(child);
   let stderr = '';
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
@@ -91,6 +97,7 @@ export async function startErrand(options: ErrandOptions = {}): Promise<Errand> 
     pid: child.pid ?? 0,
     announced,
     stderr: () => stderr,
+    stdout: () => stdout,
     stop: () => end('SIGTERM'),
     kill: async () => void (await end('SIGKILL')),
     restart: (more = {}) => startErrand({ dataDir, port: Number(new URL(url).port), environment: { ...options.environment, ...more } }),

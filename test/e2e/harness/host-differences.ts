@@ -12,6 +12,11 @@ export const serverOnly = {
     because: 'on AWS it is API Gateway that clients connect to; these tests are about the HTTP server of the single-node host',
     files: ['hostile-clients'],
   },
+  'hostile targets': {
+    because:
+      'both hosts call through the same client; these floods are to be borne by one process, and the AWS host of the tests has its engines and all functions in it',
+    files: ['hostile-targets'],
+  },
   'key files': {
     because: 'on AWS the keys lie in Secrets Manager, where the stack makes and keeps them; there are no files to lose',
     files: ['key-files'],

@@ -12,8 +12,10 @@ import type { SimulatedProcess } from '../kernel/process.ts';
 export const publicUrl = 'https://errand.example';
 
 /** Seals without a random nonce, which alone would make two runs of one seed differ. What sealing is worth is tested elsewhere. */
+const seal = (name: string, value: string): string => `sealed.${Buffer.from(`${name}:${value}`).toString('base64url')}`;
 const sealer: Sealer = {
-  seal: (name, value) => `sealed.${Buffer.from(`${name}:${value}`).toString('base64url')}`,
+  seal,
+  holds: (name, sealed, value) => sealed === seal(name, value),
   open: (name, sealed) =>
     Buffer.from(sealed.slice('sealed.'.length), 'base64url')
       .toString()
