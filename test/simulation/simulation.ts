@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { idOf, kindOf } from '../../src/domain/streams.ts';
 import { checkAnswers } from './checks/answers.ts';
 import { checkConvergence } from './checks/convergence.ts';
+import { checkWholeHistory } from './checks/history.ts';
 import { checkPromptness } from './checks/promptness.ts';
 import { checkReceipts } from './checks/receipts.ts';
 import { checkStreams } from './checks/streams.ts';
@@ -99,6 +100,7 @@ export async function simulate({ seed, host: hostName, only, most }: SimulationO
     checkStreams(finished());
     checkReceipts(finished());
     checkAnswers(finished());
+    checkWholeHistory(finished());
     await checkConvergence(finished());
     if (isCalm) checkPromptness(finished());
   }

@@ -18,6 +18,8 @@ export type Receipt = {
   readonly webhookId: string;
   readonly callbackUrl: string | null;
   readonly body: Uint8Array | null;
+  /** What the caller heard of it; null if it was cut off. */
+  heard: HttpOutcome | null;
 };
 
 /** How a target behaves, apart from what goes wrong: by the path of its address. */
@@ -51,7 +53,10 @@ export class Targets {
       const end = (outcome: HttpOutcome): void => {
         if (isOver) return;
         isOver = true;
-        if (receipt !== null) receipt.endedAt ??= this.#world.now;
+        if (receipt !== null) {
+          receipt.endedAt ??= this.#world.now;
+          receipt.heard = outcome;
+        }
         resolve(outcome);
       };
       const interrupted: HttpOutcome = { kind: 'interrupted', message: 'the host is stopping' };
@@ -87,6 +92,7 @@ export class Targets {
       webhookId: headerOf(request, 'webhook-id') ?? '',
       callbackUrl: headerOf(request, 'errand-callback-url') ?? null,
       body: request.body,
+      heard: null,
     };
     this.receipts.push(receipt);
     this.#world.note(`${process.name} called ${request.url} for ${receipt.webhookId}, attempt ${receipt.attempt}`);
