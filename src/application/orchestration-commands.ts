@@ -19,16 +19,16 @@ import type {
   StepInput,
   StepTaskInput,
 } from './orchestration-input.ts';
-import { missingOrchestration, type OrchestrationStore, orchestrationStream } from './orchestration-store.ts';
-import type { Clock, Digest, Ids, Sealer } from './ports.ts';
+import { lookAtOrchestration, type OrchestrationPorts } from './orchestration-looks.ts';
+import { missingOrchestration, orchestrationStream } from './orchestration-store.ts';
+import type { Digest, Ids, Logger, Sealer } from './ports.ts';
 import { actionOf, callbackOf } from './sealing.ts';
 
-export type OrchestrationCommandPorts = {
-  readonly orchestrations: OrchestrationStore;
-  readonly clock: Clock;
+export type OrchestrationCommandPorts = OrchestrationPorts & {
   readonly ids: Ids;
   readonly sealer: Sealer;
   readonly digest: Digest;
+  readonly logger: Logger;
 };
 export type OrchestrationOutcome = Outcome<OrchestrationState, OrchestrationRefusal>;
 type Guard = { readonly expectedVersions?: readonly number[] | undefined };
@@ -192,12 +192,24 @@ function compacted({ definition, bodies: all }: KeptDefinition): KeptDefinition 
   return { definition: { steps, ...parts, callback: definition.callback }, bodies: bodies.all() };
 }
 
+/** Lets nothing more of an orchestration start, and looks at it: its callback is made, and what has not begun is cancelled. */
 export async function cancelOrchestration(
-  { orchestrations: store, clock }: OrchestrationCommandPorts,
+  ports: OrchestrationCommandPorts,
   id: string,
   reason: string | null,
   guard: Guard,
 ): Promise<OrchestrationOutcome> {
+  const { orchestrations: store, clock, logger } = ports;
+  const stream = orchestrationStream(id);
   const command = (): OrchestrationCommand => ({ type: 'cancel', reason });
-  return carryOut(decide, { store, clock }, { stream: orchestrationStream(id), ...guard, command });
+  const outcome = await carryOut(decide, { store, clock }, { stream, ...guard, command });
+  if (outcome.outcome === 'refused') return outcome;
+  try {
+    await lookAtOrchestration(ports, stream, outcome.loaded.state.version);
+    return { ...outcome, loaded: await store.load(stream) };
+  } catch (error) {
+    // It is cancelled all the same: the look a minute later makes the callback, and no child makes a call any more.
+    logger.error('a cancelled orchestration could not be looked at', { stream, error: String(error) });
+    return outcome;
+  }
 }
