@@ -55,8 +55,8 @@ export type ScheduleRefusal =
   | { readonly reason: 'deleted' }
   | { readonly reason: 'different-content' }
   | { readonly reason: 'wrong-status'; readonly status: ScheduleStatus; readonly at: number }
-  /** No time is left between its start and its end. */
-  | { readonly reason: 'never-fires' }
+  /** No time is left between its start and its end, because of one of the fields that were given. */
+  | { readonly reason: 'never-fires'; readonly field: 'endAt' | 'startAt' | 'timezone' | 'cron' | 'every' | 'recurrence' }
   | { readonly reason: 'run-all-needs-allow' }
   | { readonly reason: 'not-due' }
   /** Due, but the occurrence before is unfinished: its end, or `nextLook`, is when to look again. */
