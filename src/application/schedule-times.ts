@@ -2,7 +2,15 @@ import { limits } from '../domain/limits.ts';
 import { changedBy } from '../domain/schedule/change.ts';
 import type { ScheduleChanges, ScheduleDefinition } from '../domain/schedule/events.ts';
 import { firstOf } from '../domain/schedule/jitter.ts';
-import { type Following, lookupAfterChange, lookupAt, lookupAtCreation, lookupFrom, type Missed, type Times } from '../domain/schedule/lookup.ts';
+import {
+  type Following,
+  lookupAfterChange,
+  lookupAt,
+  lookupAtCreation,
+  lookupFrom,
+  type Missed,
+  type Times,
+} from '../domain/schedule/lookup.ts';
 import type { Recurrence } from '../domain/schedule/recurrence.ts';
 import { type Live, nextNumber, recurrenceOf, remaining } from '../domain/schedule/state.ts';
 import type { Recurrences } from './ports.ts';

@@ -282,6 +282,10 @@ describe('a trigger', () => {
     expect(refusal(once, ask.trigger(once, 'aB3_-xyz012'))).toBe('unchanged');
     const confirmed = done(once, ask.confirm(once));
     expect(refusal(confirmed, ask.trigger(confirmed, 'aB3_-xyz012', true))).toBe('unchanged');
+    // Looked for before it was named: it may be there by now.
+    const tooEarly = { ...ask.trigger(given(), 'aB3_-xyz012'), confirmed: null };
+    expect(refusal(confirmed, tooEarly)).toEqual({ reason: 'stale' });
+    expect(refusal(confirmed, { ...tooEarly, key: null })).toBe('event');
   });
 
   it('is not what an occurrence waits for', () => {

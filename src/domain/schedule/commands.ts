@@ -37,10 +37,14 @@ export type ScheduleCommand =
       readonly previous: { readonly taskId: string; readonly finished: boolean } | null;
       readonly confirmed: string | null;
     }
-  /** `key` numbers the trigger if the caller gave one; `exists` says that its task is there already, and ours. */
+  /**
+   * `key` numbers the trigger if the caller gave one; `exists` says that its task is there already, and ours. It was looked for after
+   * the state of `version` was read: the look counts for no other.
+   */
   | {
       readonly type: 'trigger';
       readonly now: number;
+      readonly version: number;
       readonly key: string | null;
       readonly exists: boolean;
       readonly confirmed: string | null;

@@ -160,9 +160,10 @@ function fire(state: Active, dueAt: number, next?: NextTime | null): ScheduleDec
 }
 
 function trigger(state: Live, command: Command<'trigger'>): ScheduleDecision {
-  const { key, exists, now } = command;
+  const { key, exists, now, version } = command;
   const taskId = childId(state.id, { trigger: key ?? state.triggers + 1 });
   if (key !== null && (exists || state.unconfirmed?.taskId === taskId)) return unchanged;
+  if (key !== null && version !== state.version) return stale;
   return unconfirmedChild(state, command) ?? happened({ type: 'OccurrenceTriggered', data: { taskId, dueAt: now } });
 }
 
