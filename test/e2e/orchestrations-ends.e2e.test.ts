@@ -100,6 +100,21 @@ describe.concurrent('the task that a cancelled orchestration waited for', () => 
   });
 });
 
+test('a callback is shown from the beginning, with the ends it is told of, the task that tells it, and whether that is there', async () => {
+  const steps = [{ task: to('shown') }];
+  const callback = { url: `${target.url}/shown-told`, on: ['failed', 'cancelled'] };
+  const shown = { on: ['failed', 'cancelled'], taskId: 'shown.callback', status: 'none' };
+  expect((await create('shown', { delay: '1h', steps, callback })).body.callback).toEqual(shown);
+  expect((await client.get('/orchestrations/shown')).body.callback).toEqual(shown);
+  expect((await cancel('shown')).body.callback).toEqual({ ...shown, status: 'confirmed' });
+  expect((await client.taskFinished('shown.callback')).origin).toEqual({ orchestrationId: 'shown', step: 0, role: 'callback' });
+
+  await create('shown-done', { steps, callback });
+  const done = await orchestrationWhen('shown-done', ({ status }) => status === 'succeeded');
+  expect(done.callback).toEqual({ ...shown, taskId: 'shown-done.callback' });
+  expect((await create('shown-none', { delay: '1h', steps })).body.callback).toBeNull();
+});
+
 test('a task that failed is called again when it is retried by hand after its orchestration has finished', async () => {
   target.on('/again', (_receipt, _response, nth) => ({ status: nth === 1 ? 404 : 200 }));
   await create('again', { steps: [{ task: to('again') }] });

@@ -97,9 +97,15 @@ describe('the task of a schedule, as it is read', () => {
       labels: { a: 'b' },
       startBefore: '1h',
     });
-    for (const [id, sent] of Object.entries({ 'as-read': task, 'as-read-plain': to('plain') })) {
+    for (const [id, sent] of Object.entries({
+      'as-read': task,
+      'as-read-plain': to('plain'),
+      'as-read-event': { event: { detailType: 'Reminder', detail: { a: 1 } } },
+      'as-read-binary': { request: { ...to('binary').request, method: 'PUT', bodyBase64: 'AP8B', headers: { 'content-type': 'x/y' } } },
+      'as-read-query': { request: { ...to('query').request, method: 'GET', body: { a: 1 } }, strategy: 'async', completeWithin: '1h' },
+    })) {
       const { body } = await client.post('/schedules', daily(id, { task: sent }));
-      expect(await client.patch(`/schedules/${id}`, { task: body.task })).toMatchObject({ status: 200, body: { version: 1 } });
+      expect(await client.patch(`/schedules/${id}`, { task: body.task })).toMatchObject({ status: 200, body: { task: body.task } });
       expect(await client.post('/schedules', { ...daily(`${id}-copy`), task: body.task })).toMatchObject({
         status: 201,
         body: { task: body.task },
