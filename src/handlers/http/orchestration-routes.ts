@@ -60,7 +60,7 @@ export async function getOrchestration(ports: OrchestrationRoutePorts, id: strin
 
 export async function listOrchestrations(ports: OrchestrationRoutePorts, event: ApiEvent): Promise<HttpResponse> {
   const { cursor, labels, status, limit } = required(parseParentListQuery(orchestrationListQuery, event.query));
-  const after = cursor === null ? null : required(decodeCursor(cursor, 'list'));
+  const after = cursor === null ? null : required(decodeCursor(cursor, 'orchestrations'));
   const query = { kind: 'orchestration', status, labels: Object.entries(labels), from: null, to: null, limit, after } as const;
   const { views, next } = await ports.views.list(query);
   const states = views.flatMap(({ state }) => (isThere(state) ? [state] : []));

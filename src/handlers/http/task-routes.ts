@@ -157,7 +157,7 @@ export async function getHistory(ports: TaskRoutePorts, event: ApiEvent, id: str
 
 export async function listTasks(ports: TaskRoutePorts, event: ApiEvent): Promise<HttpResponse> {
   const { cursor, labels, ...query } = required(parseListQuery(event.query));
-  const after = cursor === null ? null : required(decodeCursor(cursor, 'list'));
+  const after = cursor === null ? null : required(decodeCursor(cursor, 'tasks'));
   const page = await ports.views.list({ kind: 'task', ...query, labels: Object.entries(labels), after });
   const states = page.views.flatMap(({ state }) => (isLive(state) ? [state] : []));
   return listAnswer('tasks', { states, next: page.next }, (state) => renderTask(state, null));
