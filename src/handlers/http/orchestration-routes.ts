@@ -20,7 +20,7 @@ import { parseCancel } from './input/task-input.ts';
 import type { ApiEvent } from './middleware.ts';
 import { type AskedOfOrchestration, orchestrationRefusalBody } from './orchestration-refusal.ts';
 import { historyAnswer, listAnswer } from './pages.ts';
-import { problem, respond } from './problem.ts';
+import { inputProblem, problem, respond } from './problem.ts';
 import { etag, guardOf, idempotencyId, required } from './requests.ts';
 
 export type OrchestrationRoutePorts = OrchestrationCommandPorts & {
@@ -34,6 +34,7 @@ function isThere(state: OrchestrationState): state is Live {
 }
 
 function answer(outcome: OrchestrationOutcome, asked: AskedOfOrchestration): HttpResponse {
+  if (outcome.outcome === 'invalid') return inputProblem(outcome.errors);
   const { state } = outcome.loaded;
   if (outcome.outcome === 'refused') {
     const body = orchestrationRefusalBody(outcome.refusal, asked);
