@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { carryOut } from '../../src/application/execute.ts';
+import { cancelOrchestration } from '../../src/application/orchestration-commands.ts';
 import { writeDefinition } from '../../src/application/orchestration-definition.ts';
 import { missingOrchestration, orchestrationStream } from '../../src/application/orchestration-store.ts';
 import { taskStream } from '../../src/application/task-store.ts';
@@ -59,9 +60,7 @@ async function create(world: ParentsWorld, given: OrchestrationDefinition = defi
 }
 
 async function cancel(world: ParentsWorld): Promise<void> {
-  const { orchestrations: store, clock } = world.world.ports;
-  const command = () => ({ type: 'cancel' as const, reason: null });
-  await carryOut(decide, { store, clock }, { stream: orchestrationStream(id), command }).catch(() => undefined);
+  await cancelOrchestration(world.world.ports, id, null, {}).catch(() => undefined);
 }
 
 test('steps run in order, nothing starts after a cancel, and it always comes to an end that is told', async () => {
@@ -74,7 +73,7 @@ test('steps run in order, nothing starts after a cancel, and it always comes to 
         called.push(taskId);
         if (taskId === `${id}.callback`) return response(200);
         // What is thrown here would only fail the attempt.
-        if (!mayCall(world.state('orchestration', id), 'task')) unwanted.push(taskId);
+        if (!mayCall(world.state('orchestration', id), 'task', 1)) unwanted.push(taskId);
         return response(luck[called.length % luck.length] === true ? 200 : 503, { 'content-type': 'text/plain' }, 'hello');
       };
       await create(world);

@@ -54,8 +54,26 @@ describe('a creation', () => {
     expect(live(daily)).toMatchObject({ next: { dueAt: epoch + 23 * hour } });
   });
 
+  it('has its first time at a start that passed on its way here, as late as a time may be that still fires', () => {
+    const rules = [{ kind: 'every', intervalMs: hour }, { kind: 'daily' }, { kind: 'cron', expression: '* * * * * *' }] as const;
+    for (const rule of rules) {
+      for (const startAt of [epoch - 1_000, epoch - limits.misfireAfterMs]) {
+        const history = given({ rule, startAt });
+        expect(live(history)).toMatchObject({ next: { dueAt: startAt, fireAt: startAt } });
+        expect(story(settle(history))[0]).toBe(`fired 1 of ${(startAt - epoch) / second}`);
+      }
+    }
+    const older = given({ rule: { kind: 'every', intervalMs: hour }, startAt: epoch - limits.misfireAfterMs - 1 });
+    expect(live(older)).toMatchObject({ next: { dueAt: epoch + hour - limits.misfireAfterMs - 1 } });
+    expect(live(given({ rule: { kind: 'every', intervalMs: hour }, startAt: epoch }))).toMatchObject({ next: { dueAt: epoch } });
+    expect(live(given({ rule: { kind: 'every', intervalMs: second }, startAt: epoch - hour }))).toMatchObject({ next: { dueAt: epoch } });
+  });
+
   it('is refused if no time is left before its end, or if all missed times should wait for each other', () => {
-    expect(refusal(noHistory, createAt(scheduleWith({ endAt: epoch + 9 * second }), epoch))).toEqual({ reason: 'never-fires' });
+    expect(refusal(noHistory, createAt(scheduleWith({ endAt: epoch + 9 * second }), epoch))).toEqual({
+      reason: 'never-fires',
+      field: 'endAt',
+    });
     const inTurn = scheduleWith({ misfire: 'run-all', overlap: 'buffer-one' });
     expect(refusal(noHistory, createAt(inTurn, epoch))).toEqual({ reason: 'run-all-needs-allow' });
     const stale = { ...createAt(scheduleWith(), epoch), now: epoch + second };
@@ -264,6 +282,10 @@ describe('a trigger', () => {
     expect(refusal(once, ask.trigger(once, 'aB3_-xyz012'))).toBe('unchanged');
     const confirmed = done(once, ask.confirm(once));
     expect(refusal(confirmed, ask.trigger(confirmed, 'aB3_-xyz012', true))).toBe('unchanged');
+    // Looked for before it was named: it may be there by now.
+    const tooEarly = { ...ask.trigger(given(), 'aB3_-xyz012'), confirmed: null };
+    expect(refusal(confirmed, tooEarly)).toEqual({ reason: 'stale' });
+    expect(refusal(confirmed, { ...tooEarly, key: null })).toBe('event');
   });
 
   it('is not what an occurrence waits for', () => {
@@ -317,6 +339,47 @@ describe('a change', () => {
     expect(live(done(started, ask.change(started, { rule })))).toMatchObject({ next: { dueAt: epoch + 63 * second } });
     const ahead = given({ startAt: epoch + hour });
     expect(live(done(ahead, ask.change(ahead, { rule })))).toMatchObject({ next: { dueAt: epoch + hour } });
+  });
+
+  it('of the start has its first time there, also if that has just passed', () => {
+    const history = after(given({ rule: { kind: 'every', intervalMs: hour } }), minute);
+    for (const lateMs of [0, 7, limits.misfireAfterMs]) {
+      const startAt = history.now - lateMs;
+      expect(live(done(history, ask.change(history, { startAt })))).toMatchObject({ next: { dueAt: startAt } });
+    }
+    const startAt = history.now - limits.misfireAfterMs - 1;
+    expect(live(done(history, ask.change(history, { startAt })))).toMatchObject({ next: { dueAt: startAt + hour } });
+  });
+
+  it('of the start never brings back a time that was dealt with', () => {
+    const history = after(onTime(given(), 1), second);
+    const changed = done(history, ask.change(history, { startAt: epoch + 10 * second }));
+    expect(live(changed)).toMatchObject({ through: epoch + 10 * second, next: { dueAt: epoch + 20 * second } });
+  });
+
+  it('of something else has no time at a start that has passed', () => {
+    const history = after(given({ rule: { kind: 'daily' }, startAt: epoch - second }), second);
+    const fired = settle(history);
+    expect(live(done(fired, ask.change(fired, { labels: {} })))).toMatchObject({ next: { dueAt: epoch - second + day } });
+  });
+
+  it('that leaves no time is refused, active, paused or finished, and names the field', () => {
+    const history = after(given({ startAt: epoch + hour }), second);
+    const paused = done(history, ask.pause());
+    for (const current of [history, paused]) {
+      const never = (changes: Parameters<typeof ask.change>[1]) => refusal(current, ask.change(current, changes));
+      expect(never({ endAt: epoch + hour - 1 })).toEqual({ reason: 'never-fires', field: 'endAt' });
+      expect(never({ rule: { kind: 'cron', expression: '0 0 29 2 *' }, endAt: epoch + 30 * day })).toMatchObject({ field: 'endAt' });
+      expect(never({ endAt: epoch + hour })).toBe('event');
+    }
+    const ending = given({ endAt: epoch + 30 * day });
+    expect(refusal(ending, ask.change(ending, { startAt: epoch + 31 * day }))).toEqual({ reason: 'never-fires', field: 'startAt' });
+    const leapDay = { kind: 'cron', expression: '0 0 29 2 *' } as const;
+    expect(refusal(ending, ask.change(ending, { rule: leapDay }))).toEqual({ reason: 'never-fires', field: 'cron' });
+    const finished = onTime(given({ endAt: epoch + 10 * second }), 2);
+    expect(refusal(finished, ask.change(finished, { rule: { kind: 'daily' } }))).toEqual({ reason: 'never-fires', field: 'recurrence' });
+    expect(refusal(finished, ask.change(finished, { timezone: 'Europe/Athens' }))).toEqual({ reason: 'never-fires', field: 'timezone' });
+    expect(refusal(finished, ask.change(finished, { labels: {} }))).toBe('event');
   });
 
   it('of anything else leaves the beat of an interval alone', () => {

@@ -104,7 +104,7 @@ export const ask = {
     return { type: 'resume', now, times: isLive(state) ? timesFrom(recurrences, state, now) : noTimes };
   },
   trigger(history: History, key: string | null = null, exists = false): CommandOf<'trigger'> {
-    return { type: 'trigger', now: history.now, key, exists, confirmed: madeSureOf(history) };
+    return { type: 'trigger', now: history.now, version: history.state.version, key, exists, confirmed: madeSureOf(history) };
   },
   confirm: (history: History): CommandOf<'confirm-child'> => ({ type: 'confirm-child', taskId: madeSureOf(history) ?? 'none' }),
   giveUp({ state }: History): CommandOf<'give-up-child'> {

@@ -218,6 +218,10 @@ describe('wrong orchestrations', () => {
     [{ steps: [{ task }, { task: { request: { url: 'x' } } }] }, 'steps[1].task.request.url'],
     [{ steps: [{ task: { ...task, bodyFrom: 'next' } }] }, 'steps[0].task.bodyFrom'],
     [{ steps: [{ task: { ...task, bodyFrom: 'previous' } }] }, 'steps[0].task.bodyFrom'],
+    [{ steps: [{ task, fallback: { ...task, bodyFrom: 'previous' } }] }, 'steps[0].fallback.bodyFrom'],
+    [{ steps: [{ task, check: task, fallback: { ...task, bodyFrom: 'previous' } }] }, 'steps[0].fallback.bodyFrom'],
+    [{ steps: [{ task }], fallback: { ...task, bodyFrom: 'previous' } }, 'fallback.bodyFrom'],
+    [{ steps: [{ task }], check: task, fallback: { ...task, bodyFrom: 'previous' } }, 'fallback.bodyFrom'],
     [{ steps: [{ task, check: { retries: 1 } }] }, 'steps[0].check.request'],
     [{ steps: [{ task, check: { ...task, retries: 101 } }] }, 'steps[0].check.retries'],
     [{ steps: [{ task: { runner: { name: 'nobody' } } }] }, 'steps[0].task.runner.name'],
@@ -228,6 +232,22 @@ describe('wrong orchestrations', () => {
     const answer = await client.post('/orchestrations', body);
     expect(answer.status).toBe(400);
     expect(answer.body.errors.map((error: { path: string }) => error.path)).toContain(path);
+  });
+
+  test('are refused as changes too, by what they would come to', async () => {
+    const fallback = { ...task, bodyFrom: 'previous' };
+    const second = { task: { ...task, bodyFrom: 'previous' } };
+    await client.post('/orchestrations', { id: 'patched', delay: '1h', steps: [{ task, fallback: null }, second], fallback });
+    for (const [changes, path] of [
+      [{ steps: [second] }, 'steps[0].task.bodyFrom'],
+      [{ steps: [{ task }] }, 'fallback.bodyFrom'],
+    ] as const) {
+      expect(await client.patch('/orchestrations/patched', changes)).toMatchObject({ status: 400, body: { errors: [{ path }] } });
+    }
+    expect(await client.patch('/orchestrations/patched', { steps: [{ task }], fallback: null })).toMatchObject({
+      status: 200,
+      body: { version: 2 },
+    });
   });
 
   test('that are too large are refused, and there is none that was not made', async () => {

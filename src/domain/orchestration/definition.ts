@@ -71,6 +71,18 @@ export function fallbackOf(definition: OrchestrationDefinition, step: StepDefini
   return step.fallback === undefined ? definition.fallback : step.fallback;
 }
 
+/**
+ * The field by which the first step, or its fallback, would be sent the result of a step that is not there; null for a definition that
+ * asks no such thing. A fallback is looked at whether or not a check ever lets it run: what is wrong does not become right without one.
+ */
+export function previousOfFirst(definition: OrchestrationDefinition): string | null {
+  const [first] = definition.steps;
+  if (first === undefined) return null;
+  if (first.task.bodyFrom === 'previous') return 'steps[0].task.bodyFrom';
+  if (fallbackOf(definition, first)?.bodyFrom !== 'previous') return null;
+  return first.fallback === undefined ? 'fallback.bodyFrom' : 'steps[0].fallback.bodyFrom';
+}
+
 function planStep(definition: OrchestrationDefinition, step: StepDefinition): PlannedStep {
   const check = checkOf(definition, step);
   const fallback = fallbackOf(definition, step);

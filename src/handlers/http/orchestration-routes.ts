@@ -20,7 +20,7 @@ import { parseCancel } from './input/task-input.ts';
 import type { ApiEvent } from './middleware.ts';
 import { type AskedOfOrchestration, orchestrationRefusalBody } from './orchestration-refusal.ts';
 import { historyAnswer, listAnswer } from './pages.ts';
-import { problem, respond } from './problem.ts';
+import { inputProblem, problem, respond } from './problem.ts';
 import { etag, guardOf, idempotencyId, required } from './requests.ts';
 
 export type OrchestrationRoutePorts = OrchestrationCommandPorts & {
@@ -34,6 +34,7 @@ function isThere(state: OrchestrationState): state is Live {
 }
 
 function answer(outcome: OrchestrationOutcome, asked: AskedOfOrchestration): HttpResponse {
+  if (outcome.outcome === 'invalid') return inputProblem(outcome.errors);
   const { state } = outcome.loaded;
   if (outcome.outcome === 'refused') {
     const body = orchestrationRefusalBody(outcome.refusal, asked);
@@ -60,7 +61,7 @@ export async function getOrchestration(ports: OrchestrationRoutePorts, id: strin
 
 export async function listOrchestrations(ports: OrchestrationRoutePorts, event: ApiEvent): Promise<HttpResponse> {
   const { cursor, labels, status, limit } = required(parseParentListQuery(orchestrationListQuery, event.query));
-  const after = cursor === null ? null : required(decodeCursor(cursor, 'list'));
+  const after = cursor === null ? null : required(decodeCursor(cursor, 'orchestrations'));
   const query = { kind: 'orchestration', status, labels: Object.entries(labels), from: null, to: null, limit, after } as const;
   const { views, next } = await ports.views.list(query);
   const states = views.flatMap(({ state }) => (isThere(state) ? [state] : []));

@@ -15,12 +15,12 @@ type Place = { readonly createdAt: number; readonly id: string };
 
 /** A page of a list, under its name: as many of what was found as one answer holds, as `render` shows them, and where the following ones begin. */
 export function listAnswer<State extends Place>(
-  name: string,
+  name: 'tasks' | 'schedules' | 'orchestrations',
   page: { readonly states: readonly State[]; readonly next: Place | null },
   render: (state: State) => object,
 ): HttpResponse {
   const shown = fitting(page.states.map(render));
   const last = page.states[shown.length - 1];
   const next = shown.length < page.states.length && last !== undefined ? { createdAt: last.createdAt, id: last.id } : page.next;
-  return json(200, { [name]: shown, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'list', ...next }) }) });
+  return json(200, { [name]: shown, ...(next === null ? {} : { cursor: encodeCursor({ kind: name, ...next }) }) });
 }

@@ -86,7 +86,7 @@ export async function getSchedule(ports: ScheduleRoutePorts, id: string): Promis
 
 export async function listSchedules(ports: ScheduleRoutePorts, event: ApiEvent): Promise<HttpResponse> {
   const { cursor, labels, status, limit } = required(parseParentListQuery(scheduleListQuery, event.query));
-  const after = cursor === null ? null : required(decodeCursor(cursor, 'list'));
+  const after = cursor === null ? null : required(decodeCursor(cursor, 'schedules'));
   const query = { kind: 'schedule', status, labels: Object.entries(labels), from: null, to: null, limit, after } as const;
   const { views, next } = await ports.views.list(query);
   const states = views.flatMap(({ state }) => (isLive(state) ? [state] : []));

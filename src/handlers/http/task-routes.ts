@@ -113,10 +113,10 @@ export async function getStatus(ports: TaskRoutePorts, id: string): Promise<Http
   return json(200, { id, status, version, attempt, nextAttemptAt }, { etag: etag(version) });
 }
 
-/** A task that was made on the way, such as by a trigger. */
+/** A task that is known to have been made, such as by a trigger. */
 export async function showTask(ports: TaskRoutePorts, id: string, status: 200 | 201): Promise<HttpResponse> {
   const found = await findTask(ports, id);
-  if (found === null) return problem(404, 'there is no such task');
+  if (found === null) return problem(409, `the task ${id} was deleted; an id is never used again`);
   return json(status, await fullTask(ports, found.state, found.loaded), { location: location(id), etag: etag(found.state.version) });
 }
 
@@ -157,7 +157,7 @@ export async function getHistory(ports: TaskRoutePorts, event: ApiEvent, id: str
 
 export async function listTasks(ports: TaskRoutePorts, event: ApiEvent): Promise<HttpResponse> {
   const { cursor, labels, ...query } = required(parseListQuery(event.query));
-  const after = cursor === null ? null : required(decodeCursor(cursor, 'list'));
+  const after = cursor === null ? null : required(decodeCursor(cursor, 'tasks'));
   const page = await ports.views.list({ kind: 'task', ...query, labels: Object.entries(labels), after });
   const states = page.views.flatMap(({ state }) => (isLive(state) ? [state] : []));
   return listAnswer('tasks', { states, next: page.next }, (state) => renderTask(state, null));

@@ -28,7 +28,7 @@ const ruleFields = {
   ).optional(),
   recurrence: oneOf(['daily', 'weekly', 'monthly']).optional().meta({ description: 'By the wall clock of startAt, or of now.' }),
 };
-const startAt = time({ description: 'No time before it.' });
+const startAt = time({ description: 'No time before it. One that passed up to 5 seconds before it arrives still counts.' });
 const endAt = time({ description: 'No time after it.' });
 const maxOccurrences = wholeNumber(1, limits.maxOccurrencesMax);
 const furtherFields = {
