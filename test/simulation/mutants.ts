@@ -222,7 +222,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/application/attempt.ts',
-        find: 'return mayCall(state, origin.role);',
+        find: 'return mayCall(state, origin.role, run);',
         replace: 'return true;',
       },
     ],
