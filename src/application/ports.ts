@@ -93,8 +93,8 @@ export type Tally = {
 };
 /** A view's step forward, with what it adds to the statistics, so that both are written together or not at all. */
 export type ViewWrite = { readonly before: View | null; readonly after: View; readonly tallies: readonly Tally[] };
-/** Rows due at or before `until`, earliest first. `target` narrows to one target, `after` continues a page. */
-export type DueQuery = { readonly until: number; readonly limit: number; readonly target?: string; readonly after?: Wake };
+/** Rows due at or before `until`, earliest first. `target` narrows to one target, null to what has none; `after` continues a page. */
+export type DueQuery = { readonly until: number; readonly limit: number; readonly target?: string | null; readonly after?: Wake };
 export type ListQuery<Kind extends StreamKind = StreamKind> = {
   readonly kind: Kind;
   readonly status: LiveState<Kind>['status'] | null;

@@ -146,15 +146,25 @@ export class Scheduler implements WakeQueue {
     }
   }
 
-  /** A target whose waiting list overflowed has room again. */
+  /**
+   * A target whose waiting list overflowed has room again. What waits for a task of its own stays overdue, so page follows page instead
+   * of the first one again.
+   */
   async #restore(target: string): Promise<void> {
     if (this.#restoring.has(target)) return;
+    const from = this.#slots.takeLetGo(target);
+    if (from === null) return;
     this.#restoring.add(target);
     try {
       const limit = this.#options.waitingPerTarget;
-      const rows = await this.#options.loadDue({ target, until: this.#options.clock.now(), limit });
-      if (rows.length < limit) this.#slots.restored(target);
+      const after = { ...endOf(from.dueAt), ...from };
+      const rows = await this.#options.loadDue({ target: target === '' ? null : target, until: this.#options.clock.now(), limit, after });
+      const last = rows.length < limit ? undefined : rows.at(-1);
+      if (last !== undefined) this.#slots.letGo(target, last);
       await this.send(rows.filter((row) => !this.#slots.has(row.stream)));
+    } catch (error) {
+      this.#slots.letGo(target, from);
+      throw error;
     } finally {
       this.#restoring.delete(target);
     }

@@ -1,9 +1,9 @@
-import { scheduleStream } from '../../src/application/schedule-store.ts';
 import { createOrchestration } from '../../src/application/orchestration-commands.ts';
 import type { ChildInput, OrchestrationInput } from '../../src/application/orchestration-input.ts';
 import { orchestrationStream } from '../../src/application/orchestration-store.ts';
 import { createSchedule } from '../../src/application/schedule-commands.ts';
 import type { ScheduleInput } from '../../src/application/schedule-input.ts';
+import { scheduleStream } from '../../src/application/schedule-store.ts';
 import { handleWake } from '../../src/application/wake.ts';
 import { childRetryPolicy } from '../../src/domain/orchestration/definition.ts';
 import { hour, second } from '../domain/task-histories.ts';
