@@ -174,8 +174,8 @@ export type Digest = { sha256(bytes: Uint8Array | string): string };
 /** A span of time in epoch milliseconds: after `after`, up to and including `upTo`. */
 export type Span = { readonly after: number; readonly upTo: number };
 /**
- * The times of recurrences, none before the anchor or after the end. Every question costs a few steps for each day between its
- * bounds at most, however many times lie there. Only `problems` may be asked about what was not checked by it.
+ * The times of recurrences, none before the anchor or after the end. A question costs a few steps for each time in its answer and for
+ * each year between its bounds, however many times lie there. Only `problems` may be asked about what was not checked by it.
  */
 export type Recurrences = {
   /** What keeps a recurrence from being used, that it can never give a time included; empty for a good one. */
