@@ -111,6 +111,8 @@ export const limits = {
   /** Below it a task would take longer to record than to wait for the next. */
   scheduleIntervalMinMs: second,
   scheduleIntervalMaxMs: 3_653 * day,
+  /** A start may lie far back, for its days and months; before zones had their data, clocks and calendars are guesses. */
+  scheduleStartMinMs: 0,
   /** As wide as the widest window of a peer (EventBridge Scheduler: 1,440 minutes). */
   scheduleJitterMaxMs: day,
   maxOccurrencesMax: 1_000_000_000,
