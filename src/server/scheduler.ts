@@ -1,5 +1,5 @@
 import type { Clock, DueQuery, Logger, Wake, WakeQueue } from '../application/ports.ts';
-import { endOf, healOverdue, loadDue } from '../application/sweep.ts';
+import { endOf, healAfterMs, healingStrips, loadDue } from '../application/sweep.ts';
 import { limits } from '../domain/limits.ts';
 import { DueHeap } from './due-heap.ts';
 import { type Job, Slots } from './slots.ts';
@@ -13,6 +13,7 @@ export type SchedulerOptions = {
   readonly capacity: number;
   /** Wakes of one target that may wait in memory for a slot. */
   readonly waitingPerTarget: number;
+  /** Does the job. A wake whose job throws is sent again a minute later. */
   readonly run: (job: Job) => Promise<void>;
   /** Reads the due index, once everything appended so far has been projected into it. */
   readonly loadDue: (query: DueQuery) => Promise<readonly Wake[]>;
@@ -24,8 +25,6 @@ const sweepEveryMs = 60_000;
 const sweepPage = 2_000;
 /** What is overdue by this much and not known here was lost on the way. */
 const overdueMs = 5_000;
-/** Rows looked at in one healing sweep; the next one goes on from there. */
-const healRows = 20_000;
 
 /**
  * The single node's wake queue: one timer over the next 15 minutes of the due index, and the slots that due streams wait for.
@@ -39,7 +38,8 @@ export class Scheduler implements WakeQueue {
   #armedFor = Number.POSITIVE_INFINITY;
   #sweeper: NodeJS.Timeout | undefined;
   #loadedUntil = 0;
-  #healCursor: Wake | undefined;
+  /** The time of the last sweep; the first one loads all that is overdue. */
+  #healedAt: number | undefined;
   #extending = false;
   #stopped = false;
   readonly #restoring = new Set<string>();
@@ -51,7 +51,7 @@ export class Scheduler implements WakeQueue {
       total: options.concurrency,
       perTarget: Math.max(1, Math.floor(options.concurrency / 4)),
       waitingPerTarget: options.waitingPerTarget,
-      run: options.run,
+      run: (job) => options.run(job).catch((error: unknown) => this.#failed(job, error)),
       onRoom: (target) => void this.#guard('restore', () => this.#restore(target)),
     });
   }
@@ -180,16 +180,25 @@ export class Scheduler implements WakeQueue {
     const isWhole = () => this.#heap.horizon === Number.POSITIVE_INFINITY && !this.#stopped;
     if (isWhole()) await loadDue(ports, { after: from, until, page: sweepPage, goOn: isWhole });
     this.#loadedUntil = until;
-    this.#healCursor = await healOverdue(ports, {
-      until: now - overdueMs,
-      page: sweepPage,
-      rows: healRows,
-      from: this.#healCursor,
-      isLookedAfter: (stream) => this.#slots.has(stream),
-      now,
-      everyMs: sweepEveryMs,
-      goOn: () => !this.#stopped,
-    });
+    if (this.#healedAt !== undefined) await this.#heal(this.#healedAt, now);
+    this.#healedAt = now;
+  }
+
+  async #heal(healedAt: number, now: number): Promise<void> {
+    const ports = {
+      due: this.#options.loadDue,
+      send: (wakes: readonly Wake[]) => this.send(wakes.filter(({ stream }) => !this.#slots.has(stream))),
+    };
+    for (const strip of healingStrips({ healedAt, now, afterMs: [overdueMs, ...healAfterMs] })) {
+      await loadDue(ports, { ...strip, page: sweepPage, goOn: () => !this.#stopped });
+    }
+  }
+
+  #failed({ kind, wake }: Job, error: unknown): void {
+    const { logger, clock } = this.#options;
+    logger.error('a job could not be done; it is looked at again in a minute', { kind, stream: wake.stream, error: String(error) });
+    // The first try of a callback that is lost has a due row of its own.
+    if (kind === 'wake') void this.send([{ ...wake, dueAt: clock.now() + sweepEveryMs }]);
   }
 
   async #guard(what: string, work: () => Promise<void>): Promise<void> {

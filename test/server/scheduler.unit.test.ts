@@ -29,7 +29,13 @@ function createHost({ capacity = 1_000, concurrency = 64, waitingPerTarget = 100
   const logger = rememberingLogger();
   const hang = new Map<string, Promise<void>>();
   const looks = new Map<string, number>();
-  const state = { loads: 0, failLoads: 0, stays: (_stream: string): boolean => false, whileLoading: async (): Promise<void> => undefined };
+  const state = {
+    loads: 0,
+    failLoads: 0,
+    stays: (_stream: string): boolean => false,
+    fails: (_stream: string): boolean => false,
+    whileLoading: async (): Promise<void> => undefined,
+  };
   const scheduler = new Scheduler({
     clock,
     logger,
@@ -38,6 +44,7 @@ function createHost({ capacity = 1_000, concurrency = 64, waitingPerTarget = 100
     waitingPerTarget,
     async run({ kind, wake }) {
       await hang.get(wake.target ?? '');
+      if (state.fails(wake.stream)) throw new Error('the log cannot be read');
       const row = index.get(wake.stream);
       // A stale or duplicate wake finds nothing to do.
       if (row === undefined || row.dueAt > clock.now()) return;
@@ -177,6 +184,43 @@ describe('the scheduler', () => {
     await host.pass(4 * minute);
 
     expect(host.runs).toHaveLength(45_000);
+  });
+
+  test('looks at what waits for tasks of its own 1, 2, 4 ... 32 minutes after its time and then hourly, however many they are', async () => {
+    const host = createHost({ waitingPerTarget: 100_000 });
+    await host.scheduler.start();
+    const waiting = Array.from({ length: 30_000 }, (_, index) => wakeAt(epoch + 10 * minute + second + index, { target: null }));
+    host.state.stays = () => true;
+    host.index.add(waiting);
+    const looks = () => new Set(waiting.map(({ stream }) => host.looks.get(stream) ?? 0));
+
+    const counts: number[][] = [];
+    for (const [from, until] of [
+      [0, 11],
+      [11, 12.5],
+      [12.5, 13.5],
+      [13.5, 45],
+      [45, 190],
+    ] as const) {
+      await host.pass((until - from) * minute);
+      counts.push([...looks()]);
+    }
+    // The wakes were lost: looked at after 5 seconds, 1, 2, 4, 8, 16 and 32 minutes, and twice on the hour.
+    expect(counts).toEqual([[1], [2], [3], [7], [9]]);
+  });
+
+  test('sends what could not be done again a minute later, as often as it takes', async () => {
+    const host = createHost();
+    await host.scheduler.start();
+    const bad = wakeAt(epoch + second);
+    host.state.fails = (stream) => stream === bad.stream && clock.now() < epoch + 10 * minute;
+    await host.add(bad, wakeAt(epoch + second));
+
+    await host.pass(12 * minute);
+
+    expect(host.runs).toHaveLength(2);
+    expect(Math.max(...host.runs.map(({ at }) => at)) - (epoch + 10 * minute)).toBeLessThanOrEqual(minute);
+    expect(host.logger.lines.filter((line) => line.includes('could not be done'))).toHaveLength(10);
   });
 
   test('when the clock is set forward runs what became due within a second, and what it did not hold with the next sweep', async () => {
