@@ -57,12 +57,9 @@ export async function createSchedule(
   if (errors.length > 0) return { outcome: 'invalid', errors };
   const { sealer, recurrences } = ports;
   const id = given ?? sent.idempotencyId ?? ports.ids.taskId();
-  const { labels, ...rest } = input;
-  // In the order of what is read back from the log: read models hold states as text, and a rebuild compares them.
   const definition: ScheduleDefinition = {
-    ...rest,
+    ...input,
     template: templateOf(template, sealer),
-    labels,
     contentHash: sealer.fingerprint(sent.content),
   };
   return request(ports, {
