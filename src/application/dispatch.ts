@@ -112,8 +112,7 @@ const lifecycleTypes: ReadonlySet<string> = new Set([
   'TaskSucceeded',
   'TaskFailed',
   'TaskCancelled',
-  ...Object.keys(scheduleEventSchemas),
-  ...Object.keys(orchestrationEventSchemas),
+  ...[...Object.keys(scheduleEventSchemas), ...Object.keys(orchestrationEventSchemas)].filter((type) => type !== 'Erased'),
 ]);
 
 /** Narrowing what is published never silences a callback: the bus is what makes its first try. */

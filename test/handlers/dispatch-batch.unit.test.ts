@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { StoredEvent, Wake } from '../../src/application/ports.ts';
+import { factsOfStream } from '../../src/domain/streams.ts';
 import { dispatchBatch } from '../../src/handlers/dispatch-batch.ts';
 import { callbackSpec, epoch } from '../domain/task-histories.ts';
 import { fail, start, succeed } from '../support/histories.ts';
@@ -191,6 +192,17 @@ describe('dispatching a batch of the stream', () => {
       'task#asking TaskStarted',
       'task#asking TaskSucceeded',
     ]);
+  });
+
+  test('tells nobody that a stream was erased, of whichever kind it is', async () => {
+    const ports = world();
+    const erased = ['task#a', 'schedule#a', 'orchestration#a'].map((stream): StoredEvent => {
+      const facts = factsOfStream(stream, { status: 'deleted', id: 'a', version: 1, createdAt: epoch, updatedAt: epoch, ended: null });
+      return { ...(three[0] as StoredEvent), stream, type: 'Erased', data: {}, facts };
+    });
+
+    expect(await dispatchBatch(ports, streamEvent(erased))).toEqual(done);
+    expect(ports.bus.published).toEqual([]);
   });
 
   test('publishes callbacks alone when no type is asked for', async () => {
