@@ -8,9 +8,9 @@ import {
 } from '../../application/orchestration-commands.ts';
 import { orchestrationStream } from '../../application/orchestration-store.ts';
 import type { EventLog, ReadModels } from '../../application/ports.ts';
+import { renderStreamEvent } from '../../application/render-event.ts';
 import { renderOrchestration } from '../../application/render-orchestration.ts';
 import type { Live, OrchestrationState } from '../../domain/orchestration/state.ts';
-import { fittingHistory, fittingList } from './answer-size.ts';
 import { canonicalJson } from './canonical.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { type HttpResponse, json } from './http-types.ts';
@@ -62,9 +62,8 @@ export async function listOrchestrations(ports: OrchestrationRoutePorts, event: 
   const { cursor, labels, status, limit } = required(parseParentListQuery(orchestrationListQuery, event.query));
   const after = cursor === null ? null : required(decodeCursor(cursor, 'list'));
   const query = { kind: 'orchestration', status, labels: Object.entries(labels), from: null, to: null, limit, after } as const;
-  const page = await ports.views.list(query);
-  const states = page.views.flatMap(({ state }) => (isThere(state) ? [state] : []));
-  const { shown: orchestrations, next } = fittingList(states, page.next, renderOrchestration);
+  const { views, next } = await ports.views.list(query);
+  const orchestrations = views.flatMap(({ state }) => (isThere(state) ? [renderOrchestration(state)] : []));
   return json(200, { orchestrations, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'list', ...next }) }) });
 }
 
@@ -86,6 +85,6 @@ export async function getOrchestrationHistory(ports: OrchestrationRoutePorts, ev
   const { state } = await ports.orchestrations.load(stream);
   if (!isThere(state)) return problem(404, 'there is no such orchestration');
   const page = await historyOf(ports.log, stream, { newest: state.version, after, limit });
-  const { shown: events, next } = fittingHistory(page);
-  return json(200, { events, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'history', version: next }) }) });
+  const events = page.events.map(renderStreamEvent);
+  return json(200, { events, ...(page.next === null ? {} : { cursor: encodeCursor({ kind: 'history', version: page.next }) }) });
 }

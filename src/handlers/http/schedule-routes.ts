@@ -1,5 +1,6 @@
 import { historyOf } from '../../application/history.ts';
 import type { EventLog, ReadModels } from '../../application/ports.ts';
+import { renderStreamEvent } from '../../application/render-event.ts';
 import { renderSchedule } from '../../application/render-schedule.ts';
 import {
   changeSchedule,
@@ -15,7 +16,6 @@ import { type LoadedSchedule, scheduleStream } from '../../application/schedule-
 import { taskStream } from '../../application/task-store.ts';
 import { isLive, type Live } from '../../domain/schedule/state.ts';
 import type { TaskState } from '../../domain/task/state.ts';
-import { fittingHistory, fittingList } from './answer-size.ts';
 import { canonicalJson } from './canonical.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { type HttpResponse, json, noContent } from './http-types.ts';
@@ -88,12 +88,11 @@ export async function listSchedules(ports: ScheduleRoutePorts, event: ApiEvent):
   const { cursor, labels, status, limit } = required(parseParentListQuery(scheduleListQuery, event.query));
   const after = cursor === null ? null : required(decodeCursor(cursor, 'list'));
   const query = { kind: 'schedule', status, labels: Object.entries(labels), from: null, to: null, limit, after } as const;
-  const page = await ports.views.list(query);
-  const states = page.views.flatMap(({ state }) => (isLive(state) ? [state] : []));
+  const { views, next } = await ports.views.list(query);
+  const states = views.flatMap(({ state }) => (isLive(state) ? [state] : []));
   const tasks = await ports.views.read(states.flatMap(({ lastRuns }) => lastRuns.map(({ taskId }) => taskStream(taskId))));
   const statusOf = (taskId: string) => (tasks.get(taskStream(taskId))?.state.status ?? 'missing') as TaskState['status'];
-  const render = (state: Live) => renderSchedule(state, { recurrences: ports.recurrences, statusOf, body: undefined });
-  const { shown: schedules, next } = fittingList(states, page.next, render);
+  const schedules = states.map((state) => renderSchedule(state, { recurrences: ports.recurrences, statusOf, body: undefined }));
   return json(200, { schedules, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'list', ...next }) }) });
 }
 
@@ -138,6 +137,6 @@ export async function getScheduleHistory(ports: ScheduleRoutePorts, event: ApiEv
   const { state } = await ports.schedules.load(scheduleStream(id));
   if (!isLive(state)) return problem(404, 'there is no such schedule');
   const page = await historyOf(ports.log, scheduleStream(id), { newest: state.version, after, limit });
-  const { shown: events, next } = fittingHistory(page);
-  return json(200, { events, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'history', version: next }) }) });
+  const events = page.events.map(renderStreamEvent);
+  return json(200, { events, ...(page.next === null ? {} : { cursor: encodeCursor({ kind: 'history', version: page.next }) }) });
 }

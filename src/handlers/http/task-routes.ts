@@ -1,6 +1,7 @@
 import type { CommandOutcome } from '../../application/execute.ts';
 import type { Logger, ReadModels } from '../../application/ports.ts';
 import { findTask, findTaskAsOf, isLive, type QueryPorts, taskBodies, taskHistory } from '../../application/queries.ts';
+import { renderStreamEvent } from '../../application/render-event.ts';
 import { renderCallback, renderResult, renderTask, resultOf, type TaskBodies } from '../../application/render-task.ts';
 import {
   answerTask,
@@ -19,7 +20,7 @@ import type { LoadedTask } from '../../application/task-store.ts';
 import { isoTime } from '../../application/times.ts';
 import { limits } from '../../domain/limits.ts';
 import { isFinished, type Live } from '../../domain/task/state.ts';
-import { bytesSent, fittingHistory, fittingList, shrunk } from './answer-size.ts';
+import { bytesSent, fitting, shrunk } from './answer-size.ts';
 import { canonicalJson } from './canonical.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { type HttpResponse, json, noContent } from './http-types.ts';
@@ -155,7 +156,8 @@ export async function getHistory(ports: TaskRoutePorts, event: ApiEvent, id: str
   const after = cursor === null ? 0 : required(decodeCursor(cursor, 'history')).version;
   const page = await taskHistory(ports, id, { after, limit });
   if (page === null) return problem(404, 'there is no such task');
-  const { shown: events, next } = fittingHistory(page);
+  const events = fitting(page.events.map(renderStreamEvent));
+  const next = events.length < page.events.length ? (page.events[events.length - 1]?.version ?? null) : page.next;
   return json(200, { events, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'history', version: next }) }) });
 }
 
@@ -164,7 +166,9 @@ export async function listTasks(ports: TaskRoutePorts, event: ApiEvent): Promise
   const after = cursor === null ? null : required(decodeCursor(cursor, 'list'));
   const page = await ports.views.list({ kind: 'task', ...query, labels: Object.entries(labels), after });
   const states = page.views.flatMap(({ state }) => (isLive(state) ? [state] : []));
-  const { shown: tasks, next } = fittingList(states, page.next, (state) => renderTask(state, null));
+  const tasks = fitting(states.map((state) => renderTask(state, null)));
+  const last = states[tasks.length - 1];
+  const next = tasks.length < states.length && last !== undefined ? { createdAt: last.createdAt, id: last.id } : page.next;
   return json(200, { tasks, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'list', ...next }) }) });
 }
 
