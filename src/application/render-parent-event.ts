@@ -52,7 +52,7 @@ export function renderScheduleData(stored: StoredEvent, shownBody: Uint8Array | 
   }
 }
 
-/** The data of an orchestration's event with ISO times. Its requests lie beside the event and are shown by the tasks that make them. */
+/** The data of an orchestration's event with ISO times. What its requests are is read from the orchestration itself. */
 export function renderOrchestrationData(stored: StoredEvent): object {
   const event = orchestrationEvent(stored);
   switch (event.type) {
