@@ -71,7 +71,9 @@ async function perform(ports: AttemptPorts, stream: string, loaded: LoadedTask, 
       beginBefore,
       signal: ports.stopping,
     });
-    return judge(outcome, { strategy: definition.strategy, now: ports.clock.now() });
+    const { origin, strategy } = definition;
+    const tells = origin !== null && 'role' in origin && origin.role === 'callback';
+    return judge(outcome, { strategy, now: ports.clock.now(), tells });
   }
   const value: unknown = bytes === null ? {} : JSON.parse(new TextDecoder().decode(bytes));
   if (action.kind === 'runner') {

@@ -91,10 +91,10 @@ function invalid(definition: OrchestrationDefinition): Extract<OrchestrationOutc
   return { outcome: 'invalid', errors: [{ path, message: 'must not be given for the first step, which has none before it' }] };
 }
 
-/** The bytes to be kept, and the plan of them. `sent` is what was asked for: sealing is different each time. */
-function kept(definition: KeptDefinition, sent: string, digest: Digest) {
+/** The bytes to be kept, and the plan of them. `digest` is one of what was asked for: sealing is different each time. */
+function kept(definition: KeptDefinition, digest: string) {
   const bytes = writeDefinition(definition);
-  return { bytes, plan: planOf(definition.definition, { bytes: bytes.length, digest: digest.sha256(sent) }) };
+  return { bytes, plan: planOf(definition.definition, { bytes: bytes.length, digest }) };
 }
 
 /**
@@ -112,8 +112,8 @@ export async function createOrchestration(
   const definition = defined(input, sealer, bodies);
   const problem = invalid(definition);
   if (problem !== null) return problem;
-  const { bytes, plan } = kept({ definition, bodies: bodies.all() }, sent.content, ports.digest);
   const contentHash = sealer.fingerprint(sent.content);
+  const { bytes, plan } = kept({ definition, bodies: bodies.all() }, contentHash);
   const command = (now: number, { state }: { readonly state: OrchestrationState }): OrchestrationCommand => ({
     type: 'schedule',
     runAt: input.delayMs === null ? Math.max(now, input.runAt) : now + input.delayMs,
@@ -132,7 +132,7 @@ export async function changeOrchestration(
   input: OrchestrationChangesInput,
   { content, ...guard }: Guard & { readonly content: string },
 ): Promise<OrchestrationOutcome> {
-  const { orchestrations: store, clock } = ports;
+  const { orchestrations: store, clock, sealer } = ports;
   const stream = orchestrationStream(id);
   for (let tries = 0; tries < limits.conflictRetries; tries += 1) {
     const loaded = await store.load(stream);
@@ -142,7 +142,9 @@ export async function changeOrchestration(
     const merged = before === null ? null : merge(before, input, ports);
     const problem = merged === null ? null : invalid(merged.definition);
     if (problem !== null) return problem;
-    const next = merged === null ? null : kept(merged, content, ports.digest);
+    const known = 'plan' in state ? state.plan.definition.digest : '';
+    // The same content keeps its digest, whichever sealing key made it: sent again it is no change.
+    const next = merged === null ? null : kept(merged, sealer.matches(known, content) ? known : sealer.fingerprint(content));
     const outcome = await carryOut(
       decide,
       { store, clock },

@@ -4,6 +4,7 @@ import { decide } from '../domain/orchestration/decide.ts';
 import type { OrchestrationDefinition } from '../domain/orchestration/definition.ts';
 import { progressOf } from '../domain/orchestration/progress.ts';
 import { type Cancelled, type Live, wakeAt } from '../domain/orchestration/state.ts';
+import type { Action } from '../domain/task/events.ts';
 import { endedOf } from '../domain/task/state.ts';
 import { type ChildPorts, createChild, isOwnChild, type NewChild } from './children.ts';
 import { isDue } from './early-wake.ts';
@@ -104,13 +105,19 @@ async function newChild(
   if (given !== null && 'unmakeable' in given) return given;
   const task = taskOf(child, definition, given);
   const { action } = task.definition;
-  if (given !== null && action.kind !== 'http' && !isJson(given.body)) {
-    return {
-      unmakeable: `the result of the step before is no JSON, which ${action.kind === 'event' ? 'an event' : 'a runner'} takes alone`,
-    };
+  const taker = given === null ? null : takerOfJson(action);
+  if (given !== null && taker !== null && !isJson(given.body)) {
+    return { unmakeable: `the result of the step before is no JSON, which ${taker} takes alone` };
   }
   const own = task.bodyAt === null ? undefined : bodies.slice(task.bodyAt, task.bodyAt + (action.body?.bytes ?? 0));
   return { definition: task.definition, runAt: child.runAt, body: given === null ? own : given.body };
+}
+
+/** What a child is that can be sent nothing but JSON; null for one that can. What does not even call itself JSON is no query. */
+function takerOfJson(action: Action): string | null {
+  if (action.kind !== 'http') return action.kind === 'event' ? 'an event' : 'a runner';
+  const asQuery = action.body?.kind === 'json' && (action.method === 'GET' || action.method === 'HEAD');
+  return asQuery ? `a ${action.method} request` : null;
 }
 
 type Given = GivenBody & { readonly body: Uint8Array };

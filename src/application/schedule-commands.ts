@@ -56,12 +56,9 @@ export async function createSchedule(
   if (errors.length > 0) return { outcome: 'invalid', errors };
   const { sealer, recurrences } = ports;
   const id = given ?? sent.idempotencyId ?? ports.ids.taskId();
-  const { labels, ...rest } = input;
-  // In the order of what is read back from the log: read models hold states as text, and a rebuild compares them.
   const definition: ScheduleDefinition = {
-    ...rest,
+    ...input,
     template: templateOf(template, sealer),
-    labels,
     contentHash: sealer.fingerprint(sent.content),
   };
   return request(ports, {
@@ -126,18 +123,17 @@ export async function changeSchedule(
 ): Promise<ScheduleOutcome> {
   const stream = scheduleStream(id);
   const { state } = await ports.schedules.load(stream);
+  let guarded = guard;
   if (isLive(state)) {
     const { definition } = state;
     const errors = problemsOf(ports, { ...definition, ...fields }, template ?? definition.template);
     if (errors.length > 0) return { outcome: 'invalid', errors };
-    // What is due already is due by the times as they were.
-    const isDue = state.status === 'active' && state.next !== null && state.next.fireAt <= ports.clock.now();
-    if (isDue && guard.expectedVersions === undefined) await lookAtSchedule(ports, stream);
+    guarded = await afterDue(ports, stream, state, guard);
   }
   const bytes = template === undefined ? undefined : bytesOf(template.action.body);
   const digest = bytes === undefined ? undefined : ports.digest.sha256(bytes);
   return afterChild(ports, stream, {
-    ...guard,
+    ...guarded,
     body: bytes,
     make: (now, current, { confirmed }) => {
       const replaced = template && templateOf(template, ports.sealer, current.definition.template, digest);
@@ -145,6 +141,19 @@ export async function changeSchedule(
       return { type: 'change', changes, now, times: timesAfterChange(ports.recurrences, current, changes, now), confirmed };
     },
   });
+}
+
+/**
+ * Carries out what is due already, by the times as they were, before a change of a schedule that is the one its caller has seen. Gives
+ * back what guards the change then: nobody else may have changed the schedule, but its occurrences are no other schedule.
+ */
+async function afterDue(ports: SchedulePorts, stream: string, state: Live, guard: Guard): Promise<Guard> {
+  const isDue = state.status === 'active' && state.next !== null && state.next.fireAt <= ports.clock.now();
+  const { expectedVersions } = guard;
+  if (!isDue || expectedVersions?.includes(state.version) === false) return guard;
+  const looked = await lookAtSchedule(ports, stream);
+  const isSame = looked !== null && looked.state.changes === state.changes && looked.state.status !== 'paused';
+  return expectedVersions !== undefined && isSame ? { expectedVersions: [looked.state.version] } : guard;
 }
 
 export function pauseSchedule(ports: SchedulePorts, id: string, guard: Guard): Promise<ScheduleOutcome> {

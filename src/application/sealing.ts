@@ -31,9 +31,9 @@ export function actionOf(input: ActionInput, sealer: Sealer, change: Change = {}
     case 'http':
       return { kind: 'http', ...outgoing(input, sealer, change.before), body: note(input.body, change.digest) };
     case 'runner':
-      return { kind: 'runner', name: input.name, body: note(input.body) };
+      return { kind: 'runner', name: input.name, body: note(input.body, change.digest) };
     case 'event':
-      return { kind: 'event', detailType: input.detailType, body: note(input.body) };
+      return { kind: 'event', detailType: input.detailType, body: note(input.body, change.digest) };
     default:
       return input satisfies never;
   }

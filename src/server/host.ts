@@ -134,12 +134,8 @@ export async function wireHost(parts: HostParts): Promise<Host> {
   };
 
   async function runJob({ kind, wake }: Job): Promise<void> {
-    try {
-      if (kind === 'wake') await handleWake(ports, wake);
-      else await deliverCallback(ports, wake.stream, await store.load(wake.stream, wake.version), true);
-    } catch (error) {
-      logger.error('a wake could not be handled; the sweep looks again', { stream: wake.stream, error: String(error) });
-    }
+    if (kind === 'wake') await handleWake(ports, wake);
+    else await deliverCallback(ports, wake.stream, await store.load(wake.stream, wake.version), true);
   }
 
   const bus = new InProcessBus();

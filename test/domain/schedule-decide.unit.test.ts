@@ -248,6 +248,17 @@ describe('pause and resume', () => {
     expect(refusal(paused, { ...ask.resume(paused), now: epoch + 90 * second })).toEqual({ reason: 'stale' });
   });
 
+  it('a time that was held back does not outlast a pause: it counts as skipped', () => {
+    const held = later(later(given({ overlap: 'buffer-one' }), 10 * second), 10 * second);
+    expect(story(held)).toEqual(['fired 1 of 10', 'buffered 20']);
+    const paused = done(held, ask.pause());
+    expect(live(paused)).toMatchObject({ status: 'paused', skipped: 1, occurrences: 1 });
+    const resumed = withPreviousOver(done(paused, ask.resume(paused)));
+    expect(live(resumed)).toMatchObject({ buffered: null, skipped: 1 });
+    expect(story(later(resumed, 10 * second)).at(-1)).toBe('fired 2 of 30');
+    expect(live(done(given(), ask.pause()))).toMatchObject({ skipped: 0 });
+  });
+
   it('a child that was named before the pause is still made', () => {
     const paused = done(later(given(), 10 * second), ask.pause());
     expect(wakeAt(paused.state)).toBe(epoch + 10 * second + minute);

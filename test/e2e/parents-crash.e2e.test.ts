@@ -28,7 +28,8 @@ describe('after ten seconds in which nothing could run', () => {
     await after(10_000);
     errand = await errand.restart();
 
-    type Event = { type: string; data: { why?: string; count?: number; dueAt?: string } };
+    type Data = { why?: string; count?: number; dueAt?: string; from?: string; to?: string; next?: { dueAt: string } };
+    type Event = { type: string; occurredAt: string; data: Data };
     const eventsOf = async (id: string): Promise<readonly Event[]> =>
       (await client().get(`/schedules/${id}/events?limit=1000`)).body.events;
     const skippedOf = (events: readonly Event[]) =>
@@ -39,6 +40,16 @@ describe('after ten seconds in which nothing could run', () => {
         return skippedOf(found) > 0 ? found : undefined;
       });
       expect(skippedOf(events)).toBeGreaterThanOrEqual(3);
+      const skipped = events.findIndex(({ type }) => type === 'OccurrencesSkipped');
+      const { from = '', to = '', next } = events[skipped]?.data ?? {};
+      // The missed times in a row from the first one: all of them, or all but the newest, which is the next to be fired.
+      expect(Date.parse(to) - Date.parse(from)).toBe(((events[skipped]?.data.count ?? 0) - 1) * 2_000);
+      const fired = await until(`the next occurrence of ${misfire}`, async () =>
+        (await eventsOf(misfire)).slice(skipped).find(({ type }) => type === 'OccurrenceFired'),
+      );
+      expect(fired.data.dueAt).toBe(next?.dueAt);
+      const isMissed = Date.parse(fired.data.dueAt ?? '') <= Date.parse(events[skipped]?.occurredAt ?? '');
+      expect([misfire, isMissed]).toEqual([misfire, misfire === 'run-once']);
     }
     const all = await until('all that was missed', async () => {
       const found = await eventsOf('run-all');

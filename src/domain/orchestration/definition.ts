@@ -43,7 +43,7 @@ export type OrchestrationDefinition = {
   readonly callback: CallbackSpec | null;
 };
 
-/** The bytes of a definition as kept. `digest`, of what was sent, tells a repeated change from another one. */
+/** The bytes of a definition as kept. `digest`, a keyed one of what was sent, tells a repeated change from another one. */
 export type DefinitionNote = { readonly bytes: number; readonly digest: string };
 
 export type PlannedStep = {

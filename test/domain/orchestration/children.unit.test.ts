@@ -90,7 +90,7 @@ describe('the child that should be there', () => {
   });
 
   it('has an id that a task may have, whatever the id of the orchestration', () => {
-    const id = 'x'.repeat(limits.orchestrationIdLength);
+    const id = 'x'.repeat(limits.parentIdLength);
     const { stepsPerOrchestration: last, checkRetries } = limits;
     const ids = [stepTaskId(id, last), checkTaskId(id, last, checkRetries + 1), fallbackTaskId(id, last), callbackTaskId(id)];
     expect(Math.max(...ids.map(({ length }) => length))).toBeLessThanOrEqual(limits.taskIdLength);
