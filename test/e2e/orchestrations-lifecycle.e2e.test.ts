@@ -170,7 +170,7 @@ describe('an orchestration', () => {
     expect(target.receipts('/never-1')).toEqual([]);
   });
 
-  test('is cancelled during a step: the call under way ends, and nothing follows', async () => {
+  test('is not changed during a step, and cancelled: the call under way ends, and nothing follows', async () => {
     const { promise: held, resolve: release } = Promise.withResolvers<{ status: number }>();
     target.on('/stopped-1', () => held);
     await client.post('/orchestrations', {
@@ -179,6 +179,7 @@ describe('an orchestration', () => {
       callback: { url: `${target.url}/stopped-told` },
     });
     await target.received('/stopped-1');
+    expect((await client.patch('/orchestrations/stopped', { steps: [{ task: to('stopped-other') }] })).status).toBe(409);
     expect((await client.post('/orchestrations/stopped/cancel')).body.status).toBe('cancelled');
     release({ status: 503 });
     const task = await client.taskFinished('stopped.1');
