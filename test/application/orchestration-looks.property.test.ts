@@ -1,12 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { carryOut } from '../../src/application/execute.ts';
-import { writeDefinition } from '../../src/application/orchestration-definition.ts';
-import { missingOrchestration, orchestrationStream } from '../../src/application/orchestration-store.ts';
+import { orchestrationStream } from '../../src/application/orchestration-store.ts';
 import { taskStream } from '../../src/application/task-store.ts';
 import { mayCall } from '../../src/domain/orchestration/children.ts';
 import { decide } from '../../src/domain/orchestration/decide.ts';
-import { type OrchestrationDefinition, planOf } from '../../src/domain/orchestration/definition.ts';
 import { isEnded } from '../../src/domain/orchestration/state.ts';
 import { check, definitionWith, step, stepTemplate, template, withCallback } from '../domain/orchestration/histories.ts';
 import { epoch, second } from '../domain/task-histories.ts';
@@ -45,28 +43,7 @@ const definition = definitionWith({
   callback: { ...withCallback.callback, headers: [] },
 });
 
-async function create(world: ParentsWorld, given: OrchestrationDefinition = definition): Promise<void> {
-  const { orchestrations: store, clock } = world.world.ports;
-  const body = writeDefinition({ definition: given, bodies: new Uint8Array() });
-  const plan = planOf(given, { bytes: body.length, digest: 'digest' });
-  await carryOut(
-    decide,
-    { store, clock },
-    {
-      stream: orchestrationStream(id),
-      startFrom: missingOrchestration,
-      body,
-      command: (now) => ({
-        type: 'schedule' as const,
-        runAt: now + 10 * second,
-        plan,
-        labels: { customer: '42' },
-        contentHash: 'hash',
-        sameContent: false,
-      }),
-    },
-  );
-}
+const create = (world: ParentsWorld): Promise<void> => world.createOrchestration(id, definition, epoch + 10 * second);
 
 async function cancel(world: ParentsWorld): Promise<void> {
   const { orchestrations: store, clock } = world.world.ports;

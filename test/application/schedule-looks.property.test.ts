@@ -1,11 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { carryOut } from '../../src/application/execute.ts';
-import { missingSchedule, scheduleStream } from '../../src/application/schedule-store.ts';
 import { taskStream } from '../../src/application/task-store.ts';
-import { decide } from '../../src/domain/schedule/decide.ts';
+import type { ScheduleDefinition } from '../../src/domain/schedule/events.ts';
 import { isFinished } from '../../src/domain/task/state.ts';
-import { createAt, scheduleWith } from '../domain/schedule-histories.ts';
 import { epoch, second } from '../domain/task-histories.ts';
 import { taskInput } from '../support/application-world.ts';
 import { type Fault, faults, type Move, ParentsWorld } from '../support/parents-world.ts';
@@ -30,24 +27,8 @@ const anyRules = fc.record({
 
 const id = 'nightly';
 const occurrences = 5;
-
-async function create(world: ParentsWorld, rules: Parameters<typeof scheduleWith>[0]): Promise<void> {
-  const given = scheduleWith().template;
-  const action = given.action.kind === 'http' ? { ...given.action, headers: [] } : given.action;
-  const definition = scheduleWith({ ...rules, template: { ...given, action }, maxOccurrences: occurrences });
-  const { schedules: store, clock } = world.world.ports;
-  const { template } = definition;
-  await carryOut(
-    decide,
-    { store, clock },
-    {
-      stream: scheduleStream(id),
-      startFrom: missingSchedule,
-      body: new Uint8Array(template.action.body?.bytes ?? 0).fill(0x37),
-      command: (now) => createAt(definition, now, id),
-    },
-  );
-}
+const create = (world: ParentsWorld, rules: Partial<ScheduleDefinition>): Promise<void> =>
+  world.createSchedule(id, { ...rules, maxOccurrences: occurrences });
 
 test('every occurrence becomes one task, numbered without a gap, whatever becomes of wakes, processes and appends', async () => {
   const went = new Set<Fault>();

@@ -1,7 +1,15 @@
 import { wakesOf } from '../../src/application/dispatch.ts';
 import { streamEvent } from '../../src/application/event-schemas.ts';
+import { carryOut } from '../../src/application/execute.ts';
+import { writeDefinition } from '../../src/application/orchestration-definition.ts';
+import { missingOrchestration } from '../../src/application/orchestration-store.ts';
 import type { EventLog, StoredEvent, Wake } from '../../src/application/ports.ts';
+import { missingSchedule } from '../../src/application/schedule-store.ts';
 import { handleWake } from '../../src/application/wake.ts';
+import { decide as decideOrchestration } from '../../src/domain/orchestration/decide.ts';
+import { type OrchestrationDefinition, planOf } from '../../src/domain/orchestration/definition.ts';
+import { decide as decideSchedule } from '../../src/domain/schedule/decide.ts';
+import type { ScheduleDefinition } from '../../src/domain/schedule/events.ts';
 import {
   factsOfStream,
   foldStream,
@@ -11,6 +19,7 @@ import {
   type StreamStates,
   streamOf,
 } from '../../src/domain/streams.ts';
+import { createAt, scheduleWith } from '../domain/schedule-histories.ts';
 import { createWorld } from './application-world.ts';
 import type { AppendFault, MemoryEventLog } from './memory-event-log.ts';
 
@@ -95,6 +104,46 @@ export class ParentsWorld {
 
   tasks(): readonly string[] {
     return this.world.log.streams().filter((stream) => stream.startsWith('task#'));
+  }
+
+  /** A schedule that fires every ten seconds unless `parts` say otherwise. */
+  async createSchedule(id: string, parts: Partial<ScheduleDefinition>): Promise<void> {
+    const { schedules: store, clock } = this.world.ports;
+    const { template } = scheduleWith();
+    const { action } = template;
+    // Secrets of the histories are sealed by nobody.
+    const definition = scheduleWith({
+      template: { ...template, action: action.kind === 'http' ? { ...action, headers: [] } : action },
+      ...parts,
+    });
+    await carryOut(
+      decideSchedule,
+      { store, clock },
+      {
+        stream: streamOf('schedule', id),
+        startFrom: missingSchedule,
+        body: new Uint8Array(definition.template.action.body?.bytes ?? 0).fill(0x37),
+        command: (now) => createAt(definition, now, id),
+      },
+    );
+  }
+
+  /** An orchestration that begins at `runAt`, in epoch milliseconds. Its templates have no bodies. */
+  async createOrchestration(id: string, definition: OrchestrationDefinition, runAt: number): Promise<void> {
+    const { orchestrations: store, clock } = this.world.ports;
+    const body = writeDefinition({ definition, bodies: new Uint8Array() });
+    const plan = planOf(definition, { bytes: body.length, digest: 'digest' });
+    const labels = { customer: '42' };
+    await carryOut(
+      decideOrchestration,
+      { store, clock },
+      {
+        stream: streamOf('orchestration', id),
+        startFrom: missingOrchestration,
+        body,
+        command: () => ({ type: 'schedule' as const, runAt, plan, labels, contentHash: 'hash', sameContent: false }),
+      },
+    );
   }
 
   async make(move: Move): Promise<void> {
