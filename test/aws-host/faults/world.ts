@@ -23,7 +23,9 @@ export const lookEveryMs = 40;
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
 /** The AWS host in this process, with a proxy between it and its services, valves before its functions, and a clock that can be moved. */
-export async function startWorld(options: { readonly adjust?: (stack: Stack) => Stack } = {}) {
+export async function startWorld(
+  options: { readonly adjust?: (stack: Stack) => Stack; readonly keys?: Readonly<Record<string, string>> } = {},
+) {
   // Metrics are lines on standard output; nobody reads them here.
   process.env['POWERTOOLS_METRICS_DISABLED'] = 'true';
   const clock = createShiftedClock();
@@ -42,7 +44,12 @@ export async function startWorld(options: { readonly adjust?: (stack: Stack) => 
 
   const host = await startAwsHost(
     // In memory: fauxqs cannot give a message back whose queue is kept in a file (2.4.1).
-    readSettings({ PORT: '0', ERRAND_DATA_DIR: ':memory:', ERRAND_LOG_LEVEL: process.env['ERRAND_FAULTS_LOG'] ?? 'silent' }),
+    readSettings({
+      ...options.keys,
+      PORT: '0',
+      ERRAND_DATA_DIR: ':memory:',
+      ERRAND_LOG_LEVEL: process.env['ERRAND_FAULTS_LOG'] ?? 'silent',
+    }),
     { engine: 'dynoxide', publishedDelays: false, record: undefined },
     logger,
     {
