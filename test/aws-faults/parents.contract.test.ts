@@ -6,7 +6,7 @@ import { healed } from '../aws-host/faults/tasks.ts';
 import { startWorld, type World } from '../aws-host/faults/world.ts';
 import { until } from '../e2e/harness/until.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 let world: World;
 let mortal: MortalFunction | undefined;
 beforeAll(async () => {
@@ -31,19 +31,23 @@ async function dying(deaths: readonly Death[]): Promise<MortalFunction> {
   return mortal;
 }
 
-/** Once a schedule or an orchestration has ended. The queue gives back what died with the function, as after the visibility timeout. */
-function ended(path: string) {
-  return until(
-    `the end of ${path}`,
-    async () => {
-      await world.valve('wake').giveBack();
-      const { body } = await world.get(path);
-      return ['finished', 'succeeded', 'failed'].includes(body.status) ? body : undefined;
-    },
-    30_000,
-  );
+/**
+ * A schedule or an orchestration once it has ended. The queue gives back what died with the function, as after the visibility timeout;
+ * attempts that died are found by a sweep of the minutes that pass.
+ */
+async function ended(path: string) {
+  for (let minutes = 0; minutes < 20; minutes += 1) {
+    await world.valve('wake').giveBack();
+    await world.quiet(60_000);
+    const { body } = await world.get(path);
+    if (['finished', 'succeeded', 'failed'].includes(body.status)) return body;
+    world.clock.pass(60_000);
+    await world.sweep();
+  }
+  throw new Error(`${path} does not end`);
 }
 
+const dueAtOf = ({ data }: StoredEvent): number => Number((data as { readonly dueAt?: number }).dueAt);
 const typed = (events: readonly StoredEvent[], type: string) => events.filter((event) => event.type === type);
 
 /**
@@ -54,7 +58,7 @@ async function expectEachOnce(prefix: string, taskIds: readonly string[]): Promi
   await healed(world, taskIds, 10);
   const made = Array.from(await world.log()).filter(([id]) => id.startsWith(prefix));
   expect(made.map(([id, { state }]) => [id, state.status]).sort()).toEqual(taskIds.map((id) => [id, 'succeeded']));
-  expect(await brokenPromises(world, { acknowledged: taskIds, interruptible: (id) => id.startsWith('torn.') })).toEqual([]);
+  expect(await brokenPromises(world, { acknowledged: taskIds, interruptible: () => true })).toEqual([]);
 }
 
 test('a function that dies between an occurrence and its task, or right after it, leaves one task for each occurrence', async () => {
@@ -80,7 +84,7 @@ test('a function that dies between an occurrence and its task, or right after it
 
 test('a function that dies between two steps, in any place, leaves an orchestration that goes on there', async () => {
   const wake = await dying(['TaskScheduled', 'StepFinished'].flatMap((type) => [before(type), after(type)]));
-  const steps = Array.from({ length: 4 }, () => ({ task: to('ok') }));
+  const steps = Array.from({ length: 4 }, () => ({ task: { ...to('ok'), timeout: '1s', retry: { maxAttempts: 5, initialDelay: 0 } } }));
   await world.post('/orchestrations', { id: 'tough', steps });
   expect(await ended('/orchestrations/tough')).toMatchObject({ status: 'succeeded', outcome: 'completed', currentStep: 4 });
 
@@ -88,46 +92,56 @@ test('a function that dies between two steps, in any place, leaves an orchestrat
   const ids = steps.map((_step, index) => `tough.${index + 1}`);
   const events = await world.eventsOf('orchestration#tough');
   for (const type of ['StepStarted', 'StepFinished']) expect(typed(events, type)).toHaveLength(steps.length);
-  expect(world.target.calls.map(({ task }) => task).filter((task) => task.startsWith('tough.'))).toEqual(ids);
+  const calls = world.target.calls.flatMap(({ task }) => (task.startsWith('tough.') ? [task] : []));
+  // An attempt that died with the function is made again; it is never made beside the next step.
+  expect([...new Set(calls)]).toEqual(ids);
+  expect(calls).toEqual(calls.toSorted());
   await expectEachOnce('tough.', ids);
 });
 
 test('after ten seconds in which nothing was woken, each schedule makes up for what it missed as it was asked to', async () => {
+  // Two seconds apart, so that what is due right afterwards is not taken for missed.
   const policies = ['run-once', 'skip', 'run-all'];
   for (const misfire of policies) await world.post('/schedules', { id: misfire, every: '2s', overlap: 'allow', misfire, task: to('ok') });
   const fired = async (id: string): Promise<readonly number[]> =>
-    typed(await world.eventsOf(`schedule#${id}`), 'OccurrenceFired').map(({ data }) => Number((data as { dueAt?: number }).dueAt));
-  await until('the first time of each', async () => {
-    const all = await Promise.all(policies.map(fired));
-    return all.every((times) => times.length > 0) || undefined;
-  });
+    typed(await world.eventsOf(`schedule#${id}`), 'OccurrenceFired').map(dueAtOf);
+  await until(
+    'the first time of each',
+    async () => {
+      const all = await Promise.all(policies.map(fired));
+      return all.every((times) => times.length > 0) || undefined;
+    },
+    60_000,
+  );
 
   world.valve('wake').off();
-  const from = world.clock.now();
   world.clock.pass(10_000);
   const upTo = world.clock.now();
   world.valve('wake').on();
 
-  const skipped = async (id: string): Promise<number> =>
-    typed(await world.eventsOf(`schedule#${id}`), 'OccurrencesSkipped').reduce((sum, { data }) => {
-      const { why, count } = data as { readonly why?: string; readonly count?: number };
-      return why === 'misfire' ? sum + Number(count) : sum;
-    }, 0);
-  const settled = await until('what each of them does', async () => {
-    const all = await Promise.all(policies.map(async (id) => ({ times: await fired(id), skipped: await skipped(id) })));
-    return all.every(({ times }) => times.some((at) => at > upTo)) ? all : undefined;
-  });
+  await until(
+    'what comes after',
+    async () => (await Promise.all(policies.map(fired))).every((times) => times.some((at) => at > upTo)) || undefined,
+    60_000,
+  );
   await Promise.all(policies.map((id) => world.delete(`/schedules/${id}`)));
-
-  const [once, none, all] = settled.map(({ times, skipped: count }) => ({
-    run: times.filter((at) => at > from && at <= upTo).length,
-    skipped: count,
-    gaps: times.slice(1).filter((at, index) => at - (times[index] ?? 0) !== 2_000).length,
-  }));
-  // Five times were missed. The last of them may be so near that it is not late.
+  const [once, none, all] = await Promise.all(policies.map(async (id) => afterwards(await world.eventsOf(`schedule#${id}`))));
+  // Five times were missed at least, unless the last of them is made up for.
+  expect(once).toMatchObject({ unaccounted: 0, nextIsPast: true });
+  expect(none).toMatchObject({ unaccounted: 0, nextIsPast: false });
   expect(once?.skipped).toBeGreaterThanOrEqual(3);
-  expect([1, 2]).toContain(once?.run);
   expect(none?.skipped).toBeGreaterThanOrEqual(4);
-  expect([0, 1]).toContain(none?.run);
-  expect(all).toEqual({ run: 5, skipped: 0, gaps: 0 });
+  expect(all).toEqual({ skipped: 0, unaccounted: 0, nextIsPast: null });
 });
+
+/** How many times were skipped, how many are neither fired nor skipped, and whether the first that fired after a skip was past by then. */
+function afterwards(events: readonly StoredEvent[]) {
+  const skips = typed(events, 'OccurrencesSkipped');
+  const skipped = skips.reduce((sum, { data }) => sum + Number((data as { readonly count?: number }).count), 0);
+  const due = typed(events, 'OccurrenceFired').map(dueAtOf);
+  const times = (Math.max(...due) - Math.min(...due)) / 2_000 + 1;
+  const [skip] = skips;
+  const next = typed(events, 'OccurrenceFired').find(({ version }) => skip !== undefined && version > skip.version);
+  const nextIsPast = skip === undefined || next === undefined ? null : dueAtOf(next) <= skip.occurredAt;
+  return { skipped, unaccounted: times - due.length - skipped, nextIsPast };
+}

@@ -69,10 +69,14 @@ describe.concurrent('when the process dies', () => {
     const diedAt = Date.now();
     const errand = await dying.restart(immortal);
     const client = createClient(errand.url);
-    const { lastRuns } = await until('the end of the schedule', async () => {
-      const { body } = await client.get('/schedules/torn');
-      return body.status === 'finished' && body.lastRuns.every(({ status }: Run) => status === 'succeeded') ? body : undefined;
-    });
+    const { lastRuns } = await until(
+      'the end of the schedule',
+      async () => {
+        const { body } = await client.get('/schedules/torn');
+        return body.status === 'finished' && body.lastRuns.every(({ status }: Run) => status === 'succeeded') ? body : undefined;
+      },
+      30_000,
+    );
 
     expect(lastRuns.map(({ taskId }: Run) => taskId).sort()).toEqual(['torn.1', 'torn.2', 'torn.3']);
     const { events } = (await client.get('/schedules/torn/events?limit=1000')).body;

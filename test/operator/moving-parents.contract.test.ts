@@ -29,7 +29,7 @@ type Told = { readonly type: string; readonly data: { readonly occurrence: numbe
 
 test.skipIf(!isDynoxideInstalled())(
   'a schedule and an orchestration that are open go on from server to AWS and on another server: every time fires once, every step runs once',
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   async () => {
     const [target, aws] = await Promise.all([startTarget(), startWorld({ keys })]);
     world = aws;
@@ -39,7 +39,7 @@ test.skipIf(!isDynoxideInstalled())(
     const tables: Place = { kind: 'aws', environment: { ...keys, ...aws.environment } };
     const serverAt = ({ environment }: Place) => startErrand({ dataDir: String(environment['ERRAND_DATA_DIR']), environment: { ...keys } });
     /** So many more times have fired, and the task of each has been called. */
-    const more = (times: number) => target.received('/tick', target.receipts('/tick').length + times, 20_000);
+    const more = (times: number) => target.received('/tick', target.receipts('/tick').length + times, 40_000);
 
     const old = await serverAt(oldDir);
     const first = createClient(old.url);
@@ -53,7 +53,7 @@ test.skipIf(!isDynoxideInstalled())(
     const checksums = [await move(oldDir, tables)];
     for (const name of readers) aws.valve(name).on();
     await aws.sweep();
-    await target.received('/step-2', 1, 30_000);
+    await target.received('/step-2', 1, 40_000);
     await more(2);
     aws.valve('wake').off();
     await until('the end of what is under way', () => (aws.valve('wake').underWay === 0 ? true : undefined));
@@ -62,7 +62,7 @@ test.skipIf(!isDynoxideInstalled())(
 
     const next = await serverAt(newDir);
     const client = createClient(next.url);
-    await target.received('/step-3', 1, 30_000);
+    await target.received('/step-3', 1, 40_000);
     await more(2);
     const { body } = await client.post('/schedules/ticking/pause');
     const { tasks } = await until('the end of every task', async () => {
