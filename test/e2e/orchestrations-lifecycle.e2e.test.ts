@@ -18,7 +18,7 @@ afterAll(async () => {
 });
 
 const to = (path: string, more: object = {}) => ({ request: { url: `${target.url}/${path}`, ...more } });
-const ended = (id: string, withinMs?: number): Promise<ApiAnswer['body']> =>
+const ended = (id: string, withinMs = 30_000): Promise<ApiAnswer['body']> =>
   until(
     `the end of ${id}`,
     async () => {
