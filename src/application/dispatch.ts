@@ -79,12 +79,21 @@ function wakesOfParents(records: readonly StoredEvent[]): readonly Wake[] {
 }
 
 /**
+ * Whether a deletion leaves what is to come as it was: the next try of a callback, of which the wake of the record before tells. A second
+ * wake would make that try twice, on a host where two functions may be at it.
+ */
+function changesNoWake({ type, facts }: StoredEvent): boolean {
+  return type === 'TaskDeleted' && facts.wakeAt !== null && !facts.callback;
+}
+
+/**
  * One wake per stream, of its newest record, and one for each parent of a task that ended. A running task needs none: a dead lease is
  * found in the due index.
  */
 export function wakesOf(records: readonly StoredEvent[], until: number): readonly Wake[] {
   const newest = new Map<string, StoredEvent>();
   for (const record of records) {
+    if (changesNoWake(record)) continue;
     const known = newest.get(record.stream);
     if (known === undefined || known.version < record.version) newest.set(record.stream, record);
   }

@@ -23,7 +23,7 @@ export const serverOnly = {
   },
   'recovery at the start': {
     because:
-      'nothing starts on AWS: what a function was doing when it died is found again by the sweep, once its lease has ended or it is overdue, which takes minutes',
+      'nothing starts on AWS: what a function was doing when it died is found again by the sweep, once its lease has ended or it is overdue, which takes minutes; test/aws-faults has the same deaths there',
     files: ['crash', 'parents-crash', 'ingest-crash'],
   },
   'read models in files': {
