@@ -58,7 +58,7 @@ describe('limits', () => {
 
   it('leave room in the id of a task for what tells the children of a parent apart', () => {
     expect(
-      checkTaskId('a'.repeat(limits.orchestrationIdLength), limits.stepsPerOrchestration, limits.checkRetries + 1).length,
+      checkTaskId('a'.repeat(limits.parentIdLength), limits.stepsPerOrchestration, limits.checkRetries + 1).length,
     ).toBeLessThanOrEqual(limits.taskIdLength);
     expect(childId('a'.repeat(limits.parentIdLength), limits.maxOccurrencesMax).length).toBeLessThanOrEqual(limits.taskIdLength);
   });
