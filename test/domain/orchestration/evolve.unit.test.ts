@@ -49,8 +49,10 @@ describe('a log is broken', () => {
     broken(inCheck(), { type: 'CheckFinished', data: { step: 1, n: 2, passed: true } });
   });
 
-  it('by a fallback that succeeded and was never started', () => {
+  it('by a fallback that succeeded and was never started, or failed before its time', () => {
     const fallbackDue = further(due(further(inCheck(), fails)), looks, fails);
+    const error = { kind: 'truncated', message: 'a' } as const;
+    broken(inCheck(), { type: 'FallbackFinished', data: { step: 1, outcome: { status: 'failed', error } } });
     broken(fallbackDue, { type: 'FallbackFinished', data: { step: 1, outcome: succeeded } });
   });
 
