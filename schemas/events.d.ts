@@ -24,7 +24,6 @@ export type Retry = {
   maxDelay: number;
   jitter: number;
 } | {
-  maxAttempts: number;
   delays: number[];
   jitter: number;
 };

@@ -59,7 +59,7 @@ async function performed(ports: AttemptPorts, stream: string, loaded: LoadedTask
 async function perform(ports: AttemptPorts, stream: string, loaded: LoadedTask, state: Running, monotonicEnd: number): Promise<Verdict> {
   const { definition, body } = state;
   const { action } = definition;
-  if (!(await isStillWanted(ports, definition.origin))) return noLongerWanted;
+  if (!(await isStillWanted(ports, definition.origin, state.run))) return noLongerWanted;
   const bytes = body === null ? emptyBody(action) : await ports.store.body(stream, loaded, body);
   // The lease was reckoned from the moment of the start, so its parts give the end of the start window back.
   const beginBefore = { wall: state.leaseUntil - definition.timeoutMs - limits.leaseMarginMs, monotonic: monotonicEnd };
@@ -71,7 +71,9 @@ async function perform(ports: AttemptPorts, stream: string, loaded: LoadedTask, 
       beginBefore,
       signal: ports.stopping,
     });
-    return judge(outcome, { strategy: definition.strategy, now: ports.clock.now() });
+    const { origin, strategy } = definition;
+    const tells = origin !== null && 'role' in origin && origin.role === 'callback';
+    return judge(outcome, { strategy, now: ports.clock.now(), tells });
   }
   const value: unknown = bytes === null ? {} : JSON.parse(new TextDecoder().decode(bytes));
   if (action.kind === 'runner') {
@@ -84,10 +86,10 @@ async function perform(ports: AttemptPorts, stream: string, loaded: LoadedTask, 
 }
 
 /** A child may have been made from a state of its orchestration that was cancelled meanwhile: after a cancel nothing new starts. */
-async function isStillWanted({ orchestrations }: AttemptPorts, origin: Origin | null): Promise<boolean> {
+async function isStillWanted({ orchestrations }: AttemptPorts, origin: Origin | null, run: number): Promise<boolean> {
   if (origin === null || !('orchestrationId' in origin)) return true;
   const { state } = await orchestrations.load(parentOf(origin));
-  return mayCall(state, origin.role);
+  return mayCall(state, origin.role, run);
 }
 
 const noLongerWanted: Verdict = {

@@ -10,6 +10,7 @@ import type { HttpOutcome } from './ports.ts';
 import { renderResult } from './render-task.ts';
 import type { LoadedTask } from './task-store.ts';
 import { isoTime } from './times.ts';
+import { isToldAgain } from './verdict.ts';
 
 export type CallbackPorts = Omit<AttemptPorts, 'runners' | 'orchestrations'>;
 
@@ -114,5 +115,5 @@ function judgeCallback(outcome: HttpOutcome, now: number): CallbackVerdict {
   const { status, headers } = outcome;
   if (status >= 200 && status < 300) return { delivered: true, status };
   const error: TaskError = { kind: 'http', message: `the receiver answered ${status}`, status };
-  return { delivered: false, error, retryable: status !== 410, retryAfterMs: readRetryAfter(headers['retry-after'], now) };
+  return { delivered: false, error, retryable: isToldAgain(status), retryAfterMs: readRetryAfter(headers['retry-after'], now) };
 }

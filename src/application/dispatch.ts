@@ -49,15 +49,41 @@ function isFresh({ imported }: StoredEvent): boolean {
 /** The events after which nothing more comes of a task by itself, unless it is tried again. */
 const ends: ReadonlySet<string> = new Set(['TaskSucceeded', 'TaskFailed', 'TaskCancelled', 'TaskDeleted']);
 
+/** The stream that is to be looked at as its task has ended with this record; null for any other record. */
+function parentWokenBy({ type, facts }: StoredEvent): string | null {
+  return facts.origin === null || !ends.has(type) || facts.status === 'scheduled' ? null : parentOf(facts.origin);
+}
+
+/**
+ * Whether a wake is one that a record calls for, so that it comes again with the record. That of a parent bears the version of none,
+ * nor is there an event that could be parked for it.
+ */
+export function isCalledForBy({ stream, version }: Pick<Wake, 'stream' | 'version'>, record: StoredEvent): boolean {
+  return version === 0 ? parentWokenBy(record) === stream : record.stream === stream && record.version === version;
+}
+
+/** Of wakes that could not be sent: those that are to come again, and the events to be parked as their wakes would be refused again. */
+export function splitUnsent(unsent: readonly UnsentWake[]) {
+  const [refused, toCome] = [unsent.filter((wake) => wake.refused === true), unsent.filter((wake) => wake.refused !== true)];
+  return { toCome, toPark: refused.filter(({ version }) => version > 0).map(({ stream, version }) => ({ stream, version })) };
+}
+
 /** The parents of the tasks that records end, each to be looked at at once: its task carries no version of it. */
 function wakesOfParents(records: readonly StoredEvent[]): readonly Wake[] {
   const parents = new Map<string, Wake>();
-  for (const { type, facts } of records) {
-    if (facts.origin === null || !ends.has(type) || facts.status === 'scheduled') continue;
-    const stream = parentOf(facts.origin);
-    parents.set(stream, { stream, version: 0, dueAt: 0, target: null, lane: 'short' });
+  for (const record of records) {
+    const stream = parentWokenBy(record);
+    if (stream !== null) parents.set(stream, { stream, version: 0, dueAt: 0, target: null, lane: 'short' });
   }
   return [...parents.values()];
+}
+
+/**
+ * Whether a deletion leaves what is to come as it was: the next try of a callback, of which the wake of the record before tells. A second
+ * wake would make that try twice, on a host where two functions may be at it.
+ */
+function changesNoWake({ type, facts }: StoredEvent): boolean {
+  return type === 'TaskDeleted' && facts.wakeAt !== null && !facts.callback;
 }
 
 /**
@@ -67,6 +93,7 @@ function wakesOfParents(records: readonly StoredEvent[]): readonly Wake[] {
 export function wakesOf(records: readonly StoredEvent[], until: number): readonly Wake[] {
   const newest = new Map<string, StoredEvent>();
   for (const record of records) {
+    if (changesNoWake(record)) continue;
     const known = newest.get(record.stream);
     if (known === undefined || known.version < record.version) newest.set(record.stream, record);
   }
@@ -94,8 +121,7 @@ const lifecycleTypes: ReadonlySet<string> = new Set([
   'TaskSucceeded',
   'TaskFailed',
   'TaskCancelled',
-  ...Object.keys(scheduleEventSchemas),
-  ...Object.keys(orchestrationEventSchemas),
+  ...[...Object.keys(scheduleEventSchemas), ...Object.keys(orchestrationEventSchemas)].filter((type) => type !== 'Erased'),
 ]);
 
 /** Narrowing what is published never silences a callback: the bus is what makes its first try. */

@@ -6,6 +6,7 @@ import {
   type ChildTemplate,
   type OrchestrationDefinition,
   planOf,
+  previousOfFirst,
   type StepTemplate,
 } from '../domain/orchestration/definition.ts';
 import type { OrchestrationState } from '../domain/orchestration/state.ts';
@@ -19,18 +20,21 @@ import type {
   StepInput,
   StepTaskInput,
 } from './orchestration-input.ts';
-import { missingOrchestration, type OrchestrationStore, orchestrationStream } from './orchestration-store.ts';
-import type { Clock, Digest, Ids, Sealer } from './ports.ts';
+import { lookAtOrchestration, type OrchestrationPorts } from './orchestration-looks.ts';
+import { missingOrchestration, orchestrationStream } from './orchestration-store.ts';
+import type { Digest, Ids, Logger, Sealer } from './ports.ts';
+import type { InputError } from './reading.ts';
 import { actionOf, callbackOf } from './sealing.ts';
 
-export type OrchestrationCommandPorts = {
-  readonly orchestrations: OrchestrationStore;
-  readonly clock: Clock;
+export type OrchestrationCommandPorts = OrchestrationPorts & {
   readonly ids: Ids;
   readonly sealer: Sealer;
   readonly digest: Digest;
+  readonly logger: Logger;
 };
-export type OrchestrationOutcome = Outcome<OrchestrationState, OrchestrationRefusal>;
+type Decided = Outcome<OrchestrationState, OrchestrationRefusal>;
+/** `invalid`: the orchestration would be none that can run, with the fields at fault. */
+export type OrchestrationOutcome = Decided | { readonly outcome: 'invalid'; readonly errors: readonly InputError[] };
 type Guard = { readonly expectedVersions?: readonly number[] | undefined };
 type Definition = Pick<OrchestrationInput, 'steps' | 'check' | 'fallback' | 'callback'>;
 
@@ -80,10 +84,17 @@ function defined(input: Definition, sealer: Sealer, bodies: Bodies): Orchestrati
   };
 }
 
-/** The bytes to be kept, and the plan of them. `sent` is what was asked for: sealing is different each time. */
-function kept(definition: KeptDefinition, sent: string, digest: Digest) {
+/** What no shape of the input tells, as it depends on its parts together; null for a definition that is fit to run. */
+function invalid(definition: OrchestrationDefinition): Extract<OrchestrationOutcome, { readonly outcome: 'invalid' }> | null {
+  const path = previousOfFirst(definition);
+  if (path === null) return null;
+  return { outcome: 'invalid', errors: [{ path, message: 'must not be given for the first step, which has none before it' }] };
+}
+
+/** The bytes to be kept, and the plan of them. `digest` is one of what was asked for: sealing is different each time. */
+function kept(definition: KeptDefinition, digest: string) {
   const bytes = writeDefinition(definition);
-  return { bytes, plan: planOf(definition.definition, { bytes: bytes.length, digest: digest.sha256(sent) }) };
+  return { bytes, plan: planOf(definition.definition, { bytes: bytes.length, digest }) };
 }
 
 /**
@@ -99,8 +110,10 @@ export async function createOrchestration(
   const id = input.id ?? sent.idempotencyId ?? ports.ids.taskId();
   const bodies = new Bodies();
   const definition = defined(input, sealer, bodies);
-  const { bytes, plan } = kept({ definition, bodies: bodies.all() }, sent.content, ports.digest);
+  const problem = invalid(definition);
+  if (problem !== null) return problem;
   const contentHash = sealer.fingerprint(sent.content);
+  const { bytes, plan } = kept({ definition, bodies: bodies.all() }, contentHash);
   const command = (now: number, { state }: { readonly state: OrchestrationState }): OrchestrationCommand => ({
     type: 'schedule',
     runAt: input.delayMs === null ? Math.max(now, input.runAt) : now + input.delayMs,
@@ -119,7 +132,7 @@ export async function changeOrchestration(
   input: OrchestrationChangesInput,
   { content, ...guard }: Guard & { readonly content: string },
 ): Promise<OrchestrationOutcome> {
-  const { orchestrations: store, clock } = ports;
+  const { orchestrations: store, clock, sealer } = ports;
   const stream = orchestrationStream(id);
   for (let tries = 0; tries < limits.conflictRetries; tries += 1) {
     const loaded = await store.load(stream);
@@ -127,7 +140,11 @@ export async function changeOrchestration(
     const madeFrom = state.status === 'scheduled' ? state.definition : null;
     const before = madeFrom === null ? null : readDefinition(await store.body(stream, loaded, madeFrom));
     const merged = before === null ? null : merge(before, input, ports);
-    const next = merged === null ? null : kept(merged, content, ports.digest);
+    const problem = merged === null ? null : invalid(merged.definition);
+    if (problem !== null) return problem;
+    const known = 'plan' in state ? state.plan.definition.digest : '';
+    // The same content keeps its digest, whichever sealing key made it: sent again it is no change.
+    const next = merged === null ? null : kept(merged, sealer.matches(known, content) ? known : sealer.fingerprint(content));
     const outcome = await carryOut(
       decide,
       { store, clock },
@@ -192,12 +209,24 @@ function compacted({ definition, bodies: all }: KeptDefinition): KeptDefinition 
   return { definition: { steps, ...parts, callback: definition.callback }, bodies: bodies.all() };
 }
 
+/** Lets nothing more of an orchestration start, and looks at it: its callback is made, and what has not begun is cancelled. */
 export async function cancelOrchestration(
-  { orchestrations: store, clock }: OrchestrationCommandPorts,
+  ports: OrchestrationCommandPorts,
   id: string,
   reason: string | null,
   guard: Guard,
-): Promise<OrchestrationOutcome> {
+): Promise<Decided> {
+  const { orchestrations: store, clock, logger } = ports;
+  const stream = orchestrationStream(id);
   const command = (): OrchestrationCommand => ({ type: 'cancel', reason });
-  return carryOut(decide, { store, clock }, { stream: orchestrationStream(id), ...guard, command });
+  const outcome = await carryOut(decide, { store, clock }, { stream, ...guard, command });
+  if (outcome.outcome === 'refused') return outcome;
+  try {
+    await lookAtOrchestration(ports, stream, outcome.loaded.state.version);
+    return { ...outcome, loaded: await store.load(stream) };
+  } catch (error) {
+    // It is cancelled all the same: the look a minute later makes the callback, and no child makes a call any more.
+    logger.error('a cancelled orchestration could not be looked at', { stream, error: String(error) });
+    return outcome;
+  }
 }

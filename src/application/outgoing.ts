@@ -76,7 +76,7 @@ export function callbackRequest(
   ports: OutgoingPorts,
 ): Outgoing {
   const headers = opened(spec.headers, ports.sealer);
-  const asQuery = spec.method === 'GET' || spec.method === 'HEAD';
+  const asQuery = isSentAsQuery(spec);
   const url = asQuery ? withQuery(spec.url, scalars(message.payload)) : spec.url;
   const body = asQuery ? null : new TextEncoder().encode(JSON.stringify(message.payload));
   if (body !== null && !has(headers, 'content-type')) headers.push(['content-type', 'application/json']);
@@ -95,9 +95,14 @@ function sign(headers: [string, string][], id: string, body: Uint8Array | null, 
   if (!has(headers, 'user-agent')) headers.push(['user-agent', ports.userAgent]);
 }
 
+/** Whether a request's object travels as query parameters. */
+export function isSentAsQuery({ method }: { readonly method: string }): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
 /** With GET and HEAD an object is sent as query parameters; every other body is sent as it is. */
 function bodyOrQuery(action: HttpAction, bytes: Uint8Array | null): { readonly url: string; readonly body: Uint8Array | null } {
-  if (bytes === null || action.body?.kind !== 'json' || (action.method !== 'GET' && action.method !== 'HEAD')) {
+  if (bytes === null || action.body?.kind !== 'json' || !isSentAsQuery(action)) {
     return { url: action.url, body: bytes };
   }
   const value = parseExactJson(new TextDecoder().decode(bytes));
@@ -124,6 +129,7 @@ function asText(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-function scalars(payload: Readonly<Record<string, unknown>>): [string, unknown][] {
+/** The parts of what a callback tells that are no lists and no objects: what fits into a query. */
+export function scalars(payload: Readonly<Record<string, unknown>>): [string, unknown][] {
   return Object.entries(payload).filter(([, value]) => value !== undefined && (typeof value !== 'object' || value === null));
 }

@@ -107,8 +107,8 @@ export type Tally = {
 };
 /** A view's step forward, with what it adds to the statistics, so that both are written together or not at all. */
 export type ViewWrite = { readonly before: View | null; readonly after: View; readonly tallies: readonly Tally[] };
-/** Rows due at or before `until`, earliest first. `target` narrows to one target, `after` continues a page. */
-export type DueQuery = { readonly until: number; readonly limit: number; readonly target?: string; readonly after?: Wake };
+/** Rows due at or before `until`, earliest first. `target` narrows to one target, null to what has none; `after` continues a page. */
+export type DueQuery = { readonly until: number; readonly limit: number; readonly target?: string | null; readonly after?: Wake };
 export type ListQuery<Kind extends StreamKind = StreamKind> = {
   readonly kind: Kind;
   readonly status: LiveState<Kind>['status'] | null;
@@ -170,6 +170,8 @@ export type HttpCaller = { call(request: HttpRequest): Promise<HttpOutcome> };
 export type Sealer = {
   seal(name: string, value: string): string;
   open(name: string, sealed: string): string;
+  /** Whether a sealed value is this one, in constant time; false also where it does not open. */
+  holds(name: string, sealed: string, value: string): boolean;
   /** A keyed digest of what was sent, and whether another content has the same one (whichever key made it). */
   fingerprint(content: string): string;
   matches(fingerprint: string, content: string): boolean;
@@ -188,8 +190,8 @@ export type Digest = { sha256(bytes: Uint8Array | string): string };
 /** A span of time in epoch milliseconds: after `after`, up to and including `upTo`. */
 export type Span = { readonly after: number; readonly upTo: number };
 /**
- * The times of recurrences, none before the anchor or after the end. Every question costs a few steps for each day between its
- * bounds at most, however many times lie there. Only `problems` may be asked about what was not checked by it.
+ * The times of recurrences, none before the anchor or after the end. A question costs a few steps for each time in its answer and for
+ * each year between its bounds, however many times lie there. Only `problems` may be asked about what was not checked by it.
  */
 export type Recurrences = {
   /** What keeps a recurrence from being used, that it can never give a time included; empty for a good one. */

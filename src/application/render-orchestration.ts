@@ -1,3 +1,4 @@
+import { callbackTaskId } from '../domain/orchestration/child-ids.ts';
 import { type ProgressView, progressOf } from '../domain/orchestration/progress.ts';
 import { isEnded, type Live } from '../domain/orchestration/state.ts';
 import { isoTime } from './times.ts';
@@ -25,6 +26,13 @@ export function renderProgress(progress: ProgressView) {
   };
 }
 
+/** The callback that was asked for: the ends that it is told of, and the task that tells it, whose own status says how far that came. */
+function renderCallbackTask(state: Live) {
+  const { callbackOn: on } = state.plan;
+  if (on.length === 0) return null;
+  return { on, taskId: callbackTaskId(state.id), status: isEnded(state) ? state.callback.status : 'none' };
+}
+
 /** An orchestration as the contract shows it. */
 export function renderOrchestration(state: Live) {
   const { status, outcome, currentStep, steps, finishedAt } = renderProgress(progressOf(state));
@@ -38,7 +46,7 @@ export function renderOrchestration(state: Live) {
     steps,
     labels: state.labels,
     ...(state.status === 'cancelled' ? { reason: state.reason } : {}),
-    callback: isEnded(state) && state.callback.status !== 'none' ? { taskId: state.callback.taskId, status: state.callback.status } : null,
+    callback: renderCallbackTask(state),
     createdAt: isoTime(state.createdAt),
     updatedAt: isoTime(state.updatedAt),
     finishedAt,

@@ -133,10 +133,10 @@ export function renderResult(result: TaskResult, bytes: Uint8Array | null): Show
   };
 }
 
-/** Durations are shown in milliseconds, which is also a way to write them in a request. */
+/** As it may be sent again. Durations are shown in milliseconds, which is also a way to write them; `delays` say the number of attempts. */
 export function renderRetry(retry: RetryPolicy): Shown<typeof parts.retry> {
   const { maxAttempts, jitter } = retry;
-  if (retry.backoff === 'delays') return { maxAttempts, delays: retry.delaysMs, jitter };
+  if (retry.backoff === 'delays') return { delays: retry.delaysMs, jitter };
   return {
     maxAttempts,
     backoff: retry.backoff,

@@ -4,7 +4,6 @@ import { decide } from '../domain/schedule/decide.ts';
 import type { ScheduleChanges, ScheduleDefinition } from '../domain/schedule/events.ts';
 import { anchorOf } from '../domain/schedule/recurrence.ts';
 import { childId, isLive, type Live, type ScheduleState } from '../domain/schedule/state.ts';
-import type { TaskState } from '../domain/task/state.ts';
 import { isOwnChild } from './children.ts';
 import { carryOut, type Outcome, type Request } from './execute.ts';
 import type { Digest, Ids, Sealer } from './ports.ts';
@@ -57,12 +56,9 @@ export async function createSchedule(
   if (errors.length > 0) return { outcome: 'invalid', errors };
   const { sealer, recurrences } = ports;
   const id = given ?? sent.idempotencyId ?? ports.ids.taskId();
-  const { labels, ...rest } = input;
-  // In the order of what is read back from the log: read models hold states as text, and a rebuild compares them.
   const definition: ScheduleDefinition = {
-    ...rest,
+    ...input,
     template: templateOf(template, sealer),
-    labels,
     contentHash: sealer.fingerprint(sent.content),
   };
   return request(ports, {
@@ -78,13 +74,21 @@ export async function createSchedule(
   });
 }
 
-type Making = (now: number, state: Live, confirmed: string | null) => ScheduleCommand;
+/** `state` is the newest one, which need not be `looked` at any more: the one before which the child was made sure of. */
+type Making = (now: number, state: Live, looked: { readonly version: number; readonly confirmed: string | null }) => ScheduleCommand;
+
+type AfterChild = Guard & {
+  readonly body?: Uint8Array | undefined;
+  /** Looks at what else the command depends on, anew for each state that is decided against. */
+  readonly look?: (state: Live) => Promise<void>;
+  readonly make: Making;
+};
 
 /** Carries out a command that comes only once the task named last is known to be there, so that none is lost. */
 async function afterChild(
   ports: SchedulePorts,
   stream: string,
-  { expectedVersions, body, make }: Guard & { readonly body?: Uint8Array | undefined; readonly make: Making },
+  { expectedVersions, body, look, make }: AfterChild,
 ): Promise<Outcome<ScheduleState, ScheduleRefusal>> {
   let loaded: LoadedSchedule = await ports.schedules.load(stream);
   for (let tries = 0; tries < limits.conflictRetries; tries += 1) {
@@ -93,14 +97,15 @@ async function afterChild(
       loaded = await ports.schedules.load(stream);
       continue;
     }
-    const confirmed = isLive(state) ? (state.unconfirmed?.taskId ?? null) : null;
+    if (isLive(state)) await look?.(state);
+    const looked = { version: state.version, confirmed: isLive(state) ? (state.unconfirmed?.taskId ?? null) : null };
     const outcome = await request(ports, {
       stream,
       startFrom: loaded,
       body,
       expectedVersions,
       // One that is not there is refused before the command is looked at.
-      command: (now, { state: current }) => (isLive(current) ? make(now, current, confirmed) : { type: 'pause' }),
+      command: (now, { state: current }) => (isLive(current) ? make(now, current, looked) : { type: 'pause' }),
     });
     if (outcome.outcome === 'done' || (outcome.refusal.reason !== 'unconfirmed-child' && outcome.refusal.reason !== 'stale'))
       return outcome;
@@ -118,25 +123,37 @@ export async function changeSchedule(
 ): Promise<ScheduleOutcome> {
   const stream = scheduleStream(id);
   const { state } = await ports.schedules.load(stream);
+  let guarded = guard;
   if (isLive(state)) {
     const { definition } = state;
     const errors = problemsOf(ports, { ...definition, ...fields }, template ?? definition.template);
     if (errors.length > 0) return { outcome: 'invalid', errors };
-    // What is due already is due by the times as they were.
-    const isDue = state.status === 'active' && state.next !== null && state.next.fireAt <= ports.clock.now();
-    if (isDue && guard.expectedVersions === undefined) await lookAtSchedule(ports, stream);
+    guarded = await afterDue(ports, stream, state, guard);
   }
   const bytes = template === undefined ? undefined : bytesOf(template.action.body);
   const digest = bytes === undefined ? undefined : ports.digest.sha256(bytes);
   return afterChild(ports, stream, {
-    ...guard,
+    ...guarded,
     body: bytes,
-    make: (now, current, confirmed) => {
+    make: (now, current, { confirmed }) => {
       const replaced = template && templateOf(template, ports.sealer, current.definition.template, digest);
       const changes: ScheduleChanges = { ...fields, ...(replaced === undefined ? {} : { template: replaced }) };
       return { type: 'change', changes, now, times: timesAfterChange(ports.recurrences, current, changes, now), confirmed };
     },
   });
+}
+
+/**
+ * Carries out what is due already, by the times as they were, before a change of a schedule that is the one its caller has seen. Gives
+ * back what guards the change then: nobody else may have changed the schedule, but its occurrences are no other schedule.
+ */
+async function afterDue(ports: SchedulePorts, stream: string, state: Live, guard: Guard): Promise<Guard> {
+  const isDue = state.status === 'active' && state.next !== null && state.next.fireAt <= ports.clock.now();
+  const { expectedVersions } = guard;
+  if (!isDue || expectedVersions?.includes(state.version) === false) return guard;
+  const looked = await lookAtSchedule(ports, stream);
+  const isSame = looked !== null && looked.state.changes === state.changes && looked.state.status !== 'paused';
+  return expectedVersions !== undefined && isSame ? { expectedVersions: [looked.state.version] } : guard;
 }
 
 export function pauseSchedule(ports: SchedulePorts, id: string, guard: Guard): Promise<ScheduleOutcome> {
@@ -153,7 +170,7 @@ export function resumeSchedule(ports: SchedulePorts, id: string, guard: Guard): 
 }
 
 export function deleteSchedule(ports: SchedulePorts, id: string, guard: Guard): Promise<ScheduleOutcome> {
-  return afterChild(ports, scheduleStream(id), { ...guard, make: (_now, _state, confirmed) => ({ type: 'delete', confirmed }) });
+  return afterChild(ports, scheduleStream(id), { ...guard, make: (_now, _state, { confirmed }) => ({ type: 'delete', confirmed }) });
 }
 
 /** `created` tells a new task from the one that the same key made before. */
@@ -166,17 +183,25 @@ export type Triggered =
 export async function triggerSchedule(ports: SchedulePorts, id: string, key: string | null): Promise<Triggered> {
   const stream = scheduleStream(id);
   const keyed = key === null ? null : childId(id, { trigger: key });
-  const present = keyed === null ? null : (await ports.store.load(taskStream(keyed))).state;
-  const isOurs = (task: TaskState, state: Live) => isOwnChild(task, originOf(state, { occurrence: null }));
+  let exists = false;
+  const look = async (state: Live): Promise<void> => {
+    if (keyed === null) return;
+    const task = await ports.store.load(taskStream(keyed));
+    exists = isOwnChild(task.state, originOf(state, { occurrence: null }));
+  };
   const outcome = await afterChild(ports, stream, {
-    make: (now, state, confirmed) => ({ type: 'trigger', now, key, exists: present !== null && isOurs(present, state), confirmed }),
+    look,
+    make: (now, _state, looked) => ({ type: 'trigger', now, key, exists, ...looked }),
   });
   if (outcome.outcome === 'refused') return outcome;
   const { state } = outcome.loaded;
-  if (!isLive(state)) throw new Error(`the schedule ${id} was triggered and does not exist`);
-  const named = state.unconfirmed;
-  if (!outcome.changed || named === null) return { outcome: 'done', created: false, taskId: keyed ?? '' };
-  if (!(await makeSureOfNamed(ports, stream, outcome.loaded, state, true))) return { outcome: 'id-taken', taskId: named.taskId };
-  await settle(ports, stream, state, named.taskId);
-  return { outcome: 'done', created: true, taskId: named.taskId };
+  const taskId = isLive(state) ? (keyed ?? state.unconfirmed?.taskId) : undefined;
+  if (!isLive(state) || taskId === undefined) throw new Error(`the schedule ${id} was triggered and names no task`);
+  const { changed } = outcome;
+  // What another has named a moment before need not be made yet.
+  if (state.unconfirmed?.taskId === taskId) {
+    if (!(await makeSureOfNamed(ports, stream, outcome.loaded, state, changed))) return { outcome: 'id-taken', taskId };
+    await settle(ports, stream, state, taskId);
+  }
+  return { outcome: 'done', created: changed, taskId };
 }

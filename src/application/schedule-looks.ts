@@ -21,17 +21,20 @@ export async function wakeSchedule(ports: ScheduleWakePorts, wake: Wake): Promis
   const { state } = await ports.schedules.load(wake.stream, wake.version);
   const dueAt = wakeAt(state);
   if (dueAt === null) return;
-  // What is held back waits for the end of a task, not for a time: this wake may tell of it.
-  const isHeld = state.status === 'active' && state.buffered !== null;
-  if (!isHeld && !(await isDue(ports, wake, { version: state.version, dueAt }))) return;
+  // What is held back waits for the end of a task, not for a time: this wake may tell of it. And it may have come again as whoever had it
+  // before died between naming a task and making it.
+  const isAwaited = isLive(state) && (state.unconfirmed !== null || (state.status === 'active' && state.buffered !== null));
+  if (!isAwaited && !(await isDue(ports, wake, { version: state.version, dueAt }))) return;
   const after = await lookAtSchedule(ports, wake.stream, wake.version);
   if (after === null) return;
   const { version } = after.state;
   if (after.left === 'more') await ports.wakes.send([{ ...wake, version, dueAt: ports.clock.now() }]);
   // Its due row stands at the time of the look for the task before: nobody else knows of this one. A newer event has a wake of its own.
-  else if (after.left === 'held' && wake.version === version) {
-    const next = nextLook(after.state, ports.clock.now());
-    if (next !== null) await ports.wakes.send([{ ...wake, dueAt: next }]);
+  else if (wake.version === version) {
+    const now = ports.clock.now();
+    const next = nextLook(after.state, now);
+    // What is further away than a wake may be is gone towards in steps.
+    if (next !== null) await ports.wakes.send([{ ...wake, dueAt: Math.min(next, now + limits.wakeHorizonMs) }]);
   }
 }
 
@@ -123,11 +126,11 @@ export async function makeSureOfNamed(
     { store: ports.schedules, clock: ports.clock },
     {
       stream,
-      command: (now, { state: current }) => ({
+      command: (_now, { state: current }) => ({
         type: 'give-up-child' as const,
         taskId,
-        now,
-        times: timesFrom(ports.recurrences, isLive(current) ? current : state, now),
+        // Whatever came after the time that was taken has been dealt with by nobody, however long ago it was.
+        times: timesFrom(ports.recurrences, isLive(current) ? current : state, named.dueAt),
       }),
     },
   );
@@ -155,7 +158,8 @@ async function newChild(
     contentHash: '',
   };
   const body = state.body === null ? undefined : await schedules.body(stream, loaded, state.body);
-  return { definition, runAt: named.namedAt, body };
+  // A trigger means now, by the clock as it is, also where that was set back; an occurrence never runs before it was named.
+  return { definition, runAt: named.occurrence === null ? named.dueAt : named.namedAt, body };
 }
 
 /** Says that the task named last is there, unless the next occurrence says so before anybody would look. */

@@ -2,7 +2,15 @@ import { limits } from '../domain/limits.ts';
 import { changedBy } from '../domain/schedule/change.ts';
 import type { ScheduleChanges, ScheduleDefinition } from '../domain/schedule/events.ts';
 import { firstOf } from '../domain/schedule/jitter.ts';
-import { type Following, lookupAt, lookupAtCreation, lookupFrom, type Missed, type Times } from '../domain/schedule/lookup.ts';
+import {
+  type Following,
+  lookupAfterChange,
+  lookupAt,
+  lookupAtCreation,
+  lookupFrom,
+  type Missed,
+  type Times,
+} from '../domain/schedule/lookup.ts';
 import type { Recurrence } from '../domain/schedule/recurrence.ts';
 import { type Live, nextNumber, recurrenceOf, remaining } from '../domain/schedule/state.ts';
 import type { Recurrences } from './ports.ts';
@@ -19,17 +27,17 @@ export function timesAtCreation(
   recurrences: Recurrences,
   created: { readonly definition: ScheduleDefinition; readonly anchorAt: number; readonly now: number },
 ): Times {
-  return following(recurrences, recurrenceOf(created), lookupAtCreation(created.now));
+  return following(recurrences, recurrenceOf(created), lookupAtCreation(created.now, created.definition.startAt));
 }
 
-/** What a resumption at `now`, or a child that is given up, needs to know. */
+/** What a resumption at `now` needs to know, or a child that is given up: then `now` is the time that it was for. */
 export function timesFrom(recurrences: Recurrences, state: Live, now: number): Times {
   return following(recurrences, recurrenceOf(state), lookupFrom(state, now));
 }
 
 /** What a change at `now` needs to know: the times of the schedule as it will be. */
 export function timesAfterChange(recurrences: Recurrences, state: Live, changes: ScheduleChanges, now: number): Times {
-  return following(recurrences, recurrenceOf(changedBy(state, changes, now)), lookupFrom(state, now));
+  return following(recurrences, recurrenceOf(changedBy(state, changes, now)), lookupAfterChange(state, changes, now));
 }
 
 /** What a look at `now` needs to know; null if no regular time is due. */

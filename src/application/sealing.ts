@@ -9,18 +9,9 @@ function sealHeaders(input: OutgoingInput, sealer: Sealer, before: readonly Head
   return input.headers.map(({ name, value }) => {
     if (!isSealed(name, input.secretHeaders)) return { name, value };
     const lower = name.toLowerCase();
-    const known = before.find((header) => header.name === name && 'sealed' in header && opens(sealer, lower, header.sealed) === value);
+    const known = before.find((header) => header.name === name && 'sealed' in header && sealer.holds(lower, header.sealed, value));
     return known ?? { name, sealed: sealer.seal(lower, value) };
   });
-}
-
-/** What a sealed value holds; null if its key is gone. */
-function opens(sealer: Sealer, name: string, sealed: string): string | null {
-  try {
-    return sealer.open(name, sealed);
-  } catch {
-    return null;
-  }
 }
 
 function outgoing(input: OutgoingInput, sealer: Sealer, before: readonly Header[] = []) {
@@ -40,9 +31,9 @@ export function actionOf(input: ActionInput, sealer: Sealer, change: Change = {}
     case 'http':
       return { kind: 'http', ...outgoing(input, sealer, change.before), body: note(input.body, change.digest) };
     case 'runner':
-      return { kind: 'runner', name: input.name, body: note(input.body) };
+      return { kind: 'runner', name: input.name, body: note(input.body, change.digest) };
     case 'event':
-      return { kind: 'event', detailType: input.detailType, body: note(input.body) };
+      return { kind: 'event', detailType: input.detailType, body: note(input.body, change.digest) };
     default:
       return input satisfies never;
   }

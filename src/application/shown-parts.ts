@@ -56,7 +56,7 @@ export const retry = z.union([
     maxDelay: z.number(),
     jitter: z.number(),
   }),
-  z.strictObject({ maxAttempts: count, delays: z.array(z.number()), jitter: z.number() }),
+  z.strictObject({ delays: z.array(z.number()), jitter: z.number() }),
 ]);
 
 export const origin = z.union([

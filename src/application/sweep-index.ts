@@ -1,6 +1,6 @@
 import { limits } from '../domain/limits.ts';
 import type { DueQuery, Wake, WakeQueue } from './ports.ts';
-import { endOf, healAfterMs } from './sweep.ts';
+import { endOf, healingStrips } from './sweep.ts';
 
 /** How far earlier sweeps came, in epoch milliseconds. Kept durably, so that a sweep that was missed or cut off is made up for. */
 export type SweepMarks = {
@@ -32,8 +32,6 @@ export type SweepReport = {
 };
 
 const minuteMs = 60_000;
-const longOverdueMs = 64 * minuteMs;
-const hourMs = 60 * minuteMs;
 const page = 1_000;
 
 type Progress = { loaded: number; healed: number; explained: number; finished: boolean };
@@ -85,15 +83,8 @@ async function load(ports: SweepIndexPorts, marks: SweepMarks, now: number, goOn
 }
 
 async function heal(ports: SweepIndexPorts, healedAt: number, now: number, goOn: () => boolean, report: Progress): Promise<void> {
-  const from = Math.min(healedAt, now - minuteMs);
-  // After a pause the strips are long. None reaches into the next one, as one look at a row is enough.
-  const strips = healAfterMs.map((overdue, index) => {
-    const next = healAfterMs[index + 1] ?? Number.POSITIVE_INFINITY;
-    return { after: Math.max(from - overdue, now - next), until: now - overdue };
-  });
-  if (Math.floor(from / hourMs) < Math.floor(now / hourMs)) strips.push({ after: 0, until: now - longOverdueMs });
   const backlog = await ports.backlog();
-  for (const { after, until } of strips) {
+  for (const { after, until } of healingStrips({ healedAt, now })) {
     let cursor: Wake | undefined = endOf(after);
     do {
       const rows: readonly Wake[] = await ports.due({ until, limit: page, after: cursor });

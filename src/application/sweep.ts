@@ -1,4 +1,3 @@
-import { kindOf } from '../domain/streams.ts';
 import type { DueQuery, Wake } from './ports.ts';
 
 export type SweepPorts = {
@@ -29,45 +28,32 @@ export async function loadDue(
   } while (cursor !== undefined && strip.goOn());
 }
 
-/**
- * Sends a wake for rows that are overdue and that nobody is known to look after: heals what was lost on the way. Looks at a
- * bounded number of rows and gives back where the next sweep goes on; undefined when it has seen them all.
- */
-export async function healOverdue(
-  ports: SweepPorts,
-  overdue: {
-    readonly until: number;
-    readonly page: number;
-    readonly rows: number;
-    readonly from: Wake | undefined;
-    readonly isLookedAfter: (stream: string) => boolean;
-    readonly now: number;
-    /** How far apart such sweeps are. */
-    readonly everyMs: number;
-    readonly goOn: () => boolean;
-  },
-): Promise<Wake | undefined> {
-  let cursor = overdue.from;
-  for (let seen = 0; seen < overdue.rows && overdue.goOn(); seen += overdue.page) {
-    const rows = await ports.due({ until: overdue.until, limit: overdue.page, ...(cursor === undefined ? {} : { after: cursor }) });
-    await ports.send(rows.filter((row) => !overdue.isLookedAfter(row.stream) && isItsTurn(row, overdue)));
-    cursor = rows.length < overdue.page ? undefined : rows.at(-1);
-    if (cursor === undefined) break;
-  }
-  return cursor;
-}
-
 /** How long something must be overdue before it is looked at, each time in its turn; what is overdue by more is looked at once an hour. */
 export const healAfterMs: readonly number[] = [1, 2, 4, 8, 16, 32].map((minutes) => minutes * 60_000);
-const hourMs = 60 * 60_000;
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const longOverdueMs = 64 * minuteMs;
 
 /**
- * A task that is overdue and not under way was lost. What waits for a task of its own, though, is overdue for as long as that takes: it
- * is looked at 1, 2, 4 ... 32 minutes after its time, then hourly.
+ * The strips of the due index that a sweep at `now` looks at, to heal what was lost on the way, after one at `healedAt`: what has been
+ * overdue for each of `afterMs` since then, and once an hour everything that is overdue by more. What waits for a task of its own is
+ * overdue for as long as that takes, so nothing is looked at each time. After a pause the strips are long, but none reaches into the
+ * next one, as one look at a row is enough.
  */
-function isItsTurn({ stream, dueAt }: Wake, { now, everyMs }: { readonly now: number; readonly everyMs: number }): boolean {
-  if (kindOf(stream) === 'task') return true;
-  const overdueMs = now - dueAt;
-  const passed = (afterMs: number) => overdueMs >= afterMs && overdueMs - everyMs < afterMs;
-  return healAfterMs.some(passed) || (overdueMs >= hourMs && overdueMs % hourMs < everyMs);
+export function healingStrips({
+  healedAt,
+  now,
+  afterMs = healAfterMs,
+}: {
+  readonly healedAt: number;
+  readonly now: number;
+  readonly afterMs?: readonly number[];
+}): readonly { readonly after: number; readonly until: number }[] {
+  const from = Math.min(healedAt, now - minuteMs);
+  const strips = afterMs.map((overdue, index) => {
+    const next = afterMs[index + 1] ?? Number.POSITIVE_INFINITY;
+    return { after: Math.max(from - overdue, now - next), until: now - overdue };
+  });
+  const isNewHour = Math.floor(from / hourMs) < Math.floor(now / hourMs);
+  return isNewHour ? [...strips, { after: 0, until: now - longOverdueMs }] : strips;
 }

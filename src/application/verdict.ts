@@ -36,8 +36,19 @@ function isRetryable(status: number): boolean {
   return status === 408 || status === 425 || status === 429 || status >= 500;
 }
 
-/** Reads a target's answer as the contract says: success, acceptance, continuation, or a failure that may be retried. */
-export function judge(outcome: HttpOutcome, task: { readonly strategy: 'await' | 'async'; readonly now: number }): Verdict {
+/** Who is told of an outcome and answers neither 2xx nor this is told again. */
+export function isToldAgain(status: number): boolean {
+  return status !== 410;
+}
+
+/**
+ * Reads a target's answer as the contract says: success, acceptance, continuation, or a failure that may be retried. `tells`: the task is
+ * a callback, of which the answer says only whether it was heard.
+ */
+export function judge(
+  outcome: HttpOutcome,
+  task: { readonly strategy: 'await' | 'async'; readonly now: number; readonly tells: boolean },
+): Verdict {
   if (outcome.kind !== 'response') {
     // An address that may not be called stays one that may not be called.
     return failure({ kind: outcome.kind, message: outcome.message }, outcome.kind !== 'egress');
@@ -51,7 +62,7 @@ export function judge(outcome: HttpOutcome, task: { readonly strategy: 'await' |
     durationMs: outcome.durationMs,
   };
   if (status < 200 || status >= 300) {
-    const retryable = isRetryable(status) && headers['errand-no-retry']?.trim().toLowerCase() !== 'true';
+    const retryable = task.tells ? isToldAgain(status) : isRetryable(status) && headers['errand-no-retry']?.trim().toLowerCase() !== 'true';
     return {
       type: 'fail',
       error: { kind: 'http', message: `the target answered ${status}`, status },
@@ -61,7 +72,7 @@ export function judge(outcome: HttpOutcome, task: { readonly strategy: 'await' |
       body: outcome.body,
     };
   }
-  const continuation = headers['errand-continue'];
+  const continuation = task.tells ? undefined : headers['errand-continue'];
   if (continuation !== undefined) return judgeContinuation(outcome, result, continuation, task.now);
   if (task.strategy === 'async') return { type: 'accept', response: result, body: outcome.body };
   return { type: 'succeed', result, body: outcome.body };

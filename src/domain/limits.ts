@@ -58,8 +58,6 @@ export const limits = {
   /** Kept and shown, not yet acted upon: any number that every client can hold. */
   priorityMagnitude: 2_147_483_647,
 
-  /** The longest id of a child, ".100.check.101" behind its parent's, is then still one of a task. */
-  orchestrationIdLength: 180,
   stepNameLength: 200,
   /** As many as the source systems' users asked for, each with a check, stay a stream that is short to fold. */
   stepsPerOrchestration: 100,
@@ -106,13 +104,15 @@ export const limits = {
   /** Above it an attempt needs the lane whose workers may wait that long. */
   shortLaneTimeoutMs: 30 * second,
 
-  /** Leaves room in a task's id for what tells the children apart: a step, a number, a trigger. */
+  /** Leaves room in a task's id for what tells the children apart: a number, a trigger, a step and its check (".100.check.101"). */
   parentIdLength: 180,
   /** A cron expression that lists every minute and second by number still fits. */
   cronLength: 512,
   /** Below it a task would take longer to record than to wait for the next. */
   scheduleIntervalMinMs: second,
   scheduleIntervalMaxMs: 3_653 * day,
+  /** A start may lie far back, for its days and months; before zones had their data, clocks and calendars are guesses. */
+  scheduleStartMinMs: 0,
   /** As wide as the widest window of a peer (EventBridge Scheduler: 1,440 minutes). */
   scheduleJitterMaxMs: day,
   maxOccurrencesMax: 1_000_000_000,

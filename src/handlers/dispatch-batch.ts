@@ -1,5 +1,4 @@
-import { parentOf } from '../application/children.ts';
-import { type DispatchPorts, publish, sendWakes } from '../application/dispatch.ts';
+import { type DispatchPorts, isCalledForBy, publish, sendWakes, splitUnsent } from '../application/dispatch.ts';
 import type { Clock, EventBus, Logger, StoredEvent, WakeQueue } from '../application/ports.ts';
 import type { BatchResponse } from './batch.ts';
 import { type ParkingPorts, park, sameItem } from './parking.ts';
@@ -18,30 +17,25 @@ export async function dispatchBatch(ports: DispatchBatchPorts, event: unknown): 
   const events = batch.records.map((record) => record.event);
   const passing = neverThrowing(ports, telemetry.logger);
   const unsentWakes = await sendWakes(passing, events, clock.now());
-  const toCome = unsentWakes.filter(({ refused }) => refused !== true);
-  const firstToCome = events.findIndex((record) => toCome.some((wake) => sameItem(wake, record) || isParentOf(wake, record)));
+  const { toCome, toPark } = splitUnsent(unsentWakes);
+  const firstToCome = events.findIndex((record) => toCome.some((wake) => isCalledForBy(wake, record)));
   const unpublished = await publish(passing, firstToCome === -1 ? events : events.slice(0, firstToCome));
   const unparked = await park(ports, [
     ...unpublished.map(({ stream, version }) => ({ stream, version })),
-    ...unsentWakes.flatMap(({ stream, version, refused }) => (refused === true && version > 0 ? [{ stream, version }] : [])),
+    ...toPark,
     ...batch.unreadable.map(({ item }) => item),
   ]);
   const left = [...toCome, ...unparked];
   if (left.length === 0) return failFrom(batch, []);
   telemetry.logger.warn('a part of a batch is to come again', { unsentWakes: unsentWakes.length, unparked: unparked.length });
   const affected = [
-    ...batch.records.filter(({ event: one }) => left.some((item) => sameItem(item, one) || isParentOf(item, one))),
+    ...batch.records.filter(({ event: one }) => left.some((item) => isCalledForBy(item, one))),
     ...batch.unreadable.filter(({ item }) => left.some((other) => sameItem(item, other))),
   ];
   return failFrom(
     batch,
     affected.map(({ sequence }) => sequence),
   );
-}
-
-/** A task that ended has its parent woken, which bears no version of a record. */
-function isParentOf(wake: { readonly stream: string; readonly version: number }, { facts }: StoredEvent): boolean {
-  return wake.version === 0 && facts.origin !== null && parentOf(facts.origin) === wake.stream;
 }
 
 /** A queue or a bus that cannot be reached has taken nothing; what is known of the other one must not be lost with it. */

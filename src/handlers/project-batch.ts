@@ -1,5 +1,5 @@
 import type { RepairItem } from '../adapters/aws/repair-queue.ts';
-import { lateWakes } from '../application/dispatch.ts';
+import { isCalledForBy, lateWakes, splitUnsent } from '../application/dispatch.ts';
 import type { Clock, EventLog, ReadModels, StoredEvent, UnsentWake, WakeQueue } from '../application/ports.ts';
 import { project } from '../projections/project.ts';
 import type { BatchResponse } from './batch.ts';
@@ -34,15 +34,12 @@ export async function projectBatch(ports: ProjectBatchPorts, event: unknown): Pr
     ports,
     carried.map((record) => record.event),
   );
-  const unparked = await park(ports, [
-    ...broken,
-    ...batch.unreadable.map(({ item }) => item),
-    ...unsent.flatMap(({ stream, version, refused }) => (refused === true ? [{ stream, version }] : [])),
-  ]);
-  const left = [...unparked, ...unsent.filter(({ refused }) => refused !== true)];
+  const { toCome, toPark } = splitUnsent(unsent);
+  const unparked = await park(ports, [...broken, ...batch.unreadable.map(({ item }) => item), ...toPark]);
+  const left = [...unparked, ...toCome];
   const affected = [
     ...again,
-    ...records.filter((record) => left.some((item) => sameItem(item, record.event))),
+    ...records.filter((record) => left.some((item) => isCalledForBy(item, record.event))),
     ...batch.unreadable.filter(({ item }) => left.some((other) => sameItem(item, other))),
   ];
   return failFrom(

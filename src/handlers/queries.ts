@@ -23,7 +23,7 @@ export const create: Create = async (environment, { clock = systemClock } = {}) 
     access: accessOf(values),
     log,
     views,
-    sealer: notHere<Sealer>('sealing keys', ['seal', 'open', 'fingerprint', 'matches']),
+    sealer: notHere<Sealer>('sealing keys', ['seal', 'open', 'holds', 'fingerprint', 'matches']),
     tokens: notHere<Tokens>('token keys', ['make', 'read']),
     // Decides about creates only.
     egress: 'public',

@@ -17,6 +17,9 @@ const answers = {
   overloaded: problem(503, 'more requests are under way than can be taken on', { 'retry-after': '1' }),
 } as const;
 
+/** Of an address in absolute form, as proxies send it. */
+const authority = /^https?:\/\/([^/?#]*)/i;
+
 /**
  * Decides whether a request is let in at all. Without keys a web page must not be able to command a developer's Errand:
  * not by its own requests (Origin), and not by a name that resolves to this machine (Host).
@@ -30,7 +33,8 @@ export function createAdmission(options: AdmissionOptions): (request: IncomingMe
     const state = options.state();
     if (state !== 'ready') return answers[state];
     if (options.hasKeys) return null;
-    const host = request.headers.host?.toLowerCase() ?? '';
+    // A host in the address itself is the one that counts (RFC 9112, section 3.2.2).
+    const host = (authority.exec(request.url ?? '')?.[1] ?? request.headers.host ?? '').toLowerCase();
     if (nameOf(host) !== publicHost && !isLoopback(nameOf(host))) {
       return problem(403, 'without API keys only requests addressed to this machine are answered; the Host header names another one');
     }

@@ -23,7 +23,7 @@ const bufferedBytes = 256 * 1_024 * 1_024;
 const discardMs = 2_000;
 const discardBytes = 128 * 1_024 * 1_024;
 
-const noHost = problem(400, 'a Host header is required');
+const oneHost = problem(400, 'exactly one Host header is required');
 const unknownExpectation = problem(417, 'only 100-continue can be expected');
 const flooded = problem(503, 'too many large requests at once', { 'retry-after': '1' });
 
@@ -54,7 +54,7 @@ export function createBridge(options: BridgeOptions): Server {
 
   function begin(request: IncomingMessage, response: ServerResponse, asksFirst: boolean): void {
     if (ending.has(request.socket)) return;
-    const refused = request.headers.host === undefined && request.httpVersion === '1.1' ? noHost : options.admit(request);
+    const refused = isAskedOfOneHost(request) ? options.admit(request) : oneHost;
     if (refused !== null) {
       refuse(request, response, refused);
       return;
@@ -125,6 +125,13 @@ export function createBridge(options: BridgeOptions): Server {
     }
   }
   return server;
+}
+
+/** Of several Host headers Node tells the first, and a proxy in front may have gone by another (RFC 9112, section 3.2). HTTP/1.0 needs none. */
+function isAskedOfOneHost({ rawHeaders, httpVersion }: IncomingMessage): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]?.toLowerCase() === 'host') hosts += 1;
+  return hosts === 1 || (hosts === 0 && httpVersion !== '1.1');
 }
 
 /**

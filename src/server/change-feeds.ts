@@ -3,6 +3,7 @@ import type { Clock, EventBus, Logger, WakeQueue } from '../application/ports.ts
 import { project } from '../projections/project.ts';
 import { Feed } from './feed.ts';
 import { type Storage, startOfViews } from './storage.ts';
+import type { Timers } from './timers.ts';
 
 const projectBatch = 2_000;
 /** Reads of lists may lag this much; in return a task that comes and goes within it is written once. */
@@ -11,7 +12,7 @@ const dispatchBatch = 1_000;
 const saveCheckpointEvery = 5_000;
 
 /** Carries the log into the read models, which keep the checkpoint. */
-export function createProjectFeed(storage: Storage, logger: Logger): Feed {
+export function createProjectFeed(storage: Storage, logger: Logger, timers: Timers): Feed {
   const { log, views } = storage;
   const onBroken = (stream: string, error: unknown) =>
     logger.error('a stream does not fold and is left out of the read models', { stream, error: String(error) });
@@ -22,6 +23,7 @@ export function createProjectFeed(storage: Storage, logger: Logger): Feed {
     from: startOfViews(storage),
     batch: projectBatch,
     gatherMs: projectGatherMs,
+    timers,
     handle: (records, position) => project({ log, views, onBroken }, records, position),
   });
 }
@@ -37,7 +39,7 @@ export type DispatchFeed = {
 /** Hands the log to the scheduler and the bus. Telling them twice does nothing, so the checkpoint need only never be ahead. */
 export function createDispatchFeed(
   { log, views }: Storage,
-  ports: { readonly wakes: WakeQueue; readonly bus: EventBus; readonly clock: Clock; readonly logger: Logger },
+  ports: { readonly wakes: WakeQueue; readonly bus: EventBus; readonly clock: Clock; readonly logger: Logger; readonly timers: Timers },
 ): DispatchFeed {
   let saved = views.checkpoint('dispatch');
   let drainedFrom: number | null = null;
@@ -48,6 +50,7 @@ export function createDispatchFeed(
     from: saved,
     batch: dispatchBatch,
     gatherMs: 0,
+    timers: ports.timers,
     handle: async (records, position) => {
       await dispatch(ports, records, ports.clock.now());
       if (drainedFrom !== null || position - saved < saveCheckpointEvery) return;

@@ -1,5 +1,6 @@
 import type { PositionedLog } from '../adapters/sqlite/event-log.ts';
 import type { Logger, StoredEvent } from '../application/ports.ts';
+import { systemTimers, type Timer, type Timers } from './timers.ts';
 
 export type FeedOptions = {
   readonly name: string;
@@ -12,6 +13,7 @@ export type FeedOptions = {
   readonly gatherMs: number;
   /** May be given records again after a failure or a restart. */
   readonly handle: (records: readonly StoredEvent[], position: number) => Promise<void>;
+  readonly timers?: Timers;
 };
 
 const retryAfterMs = 1_000;
@@ -19,9 +21,10 @@ const retryAfterMs = 1_000;
 /** Reads the log from a position on and hands it over in batches. A commit only rings a bell; what there is to read is in the log. */
 export class Feed {
   readonly #options: FeedOptions;
+  readonly #timers: Timers;
   #position: number;
   #running: Promise<void> | null = null;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #unsubscribe: (() => void) | undefined;
   #endPause: (() => void) | undefined;
   #stopping = false;
@@ -29,6 +32,7 @@ export class Feed {
 
   constructor(options: FeedOptions) {
     this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
     this.#position = options.from;
   }
 
@@ -54,7 +58,7 @@ export class Feed {
   async stop(): Promise<void> {
     this.#unsubscribe?.();
     this.#stopping = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#endPause?.();
     await this.#running;
     await this.catchUp();
@@ -67,17 +71,17 @@ export class Feed {
       this.#running = this.#run();
       return;
     }
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#timers.after(this.#options.gatherMs, () => {
       this.#timer = undefined;
       this.#running ??= this.#run();
-    }, this.#options.gatherMs);
+    });
   }
 
   async #run(): Promise<void> {
     const { log, logger, name } = this.#options;
     try {
       // Whoever appended hears of the commit first, so that what is acted upon here is in memory already.
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await this.#timers.nextTurn();
       await this.#handleAll();
     } catch (error) {
       logger.error(`the feed ${name} could not go on and tries again`, { position: this.#position, error: String(error) });
@@ -98,16 +102,16 @@ export class Feed {
       if (records.length > 0) await handle(records, position);
       this.#position = position;
       // A long way to catch up must not hold up everybody else.
-      if (position < head) await new Promise<void>((resolve) => setImmediate(resolve));
+      if (position < head) await this.#timers.nextTurn();
     }
   }
 
   /** Waits before the next try; a stop ends the wait. */
   async #pause(): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, retryAfterMs);
+      const timer = this.#timers.after(retryAfterMs, resolve);
       this.#endPause = () => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve();
       };
     });

@@ -11,7 +11,8 @@ import { systemClock } from '../adapters/system-clock.ts';
 import { deliverCallback } from '../application/callback.ts';
 import { interruptAttempts } from '../application/interrupt.ts';
 import { createOrchestrationStore } from '../application/orchestration-store.ts';
-import type { Logger, StoredEvent, Wake } from '../application/ports.ts';
+import type { OutgoingPorts } from '../application/outgoing.ts';
+import type { Clock, HttpCaller, Ids, Logger, Random, StoredEvent, Wake } from '../application/ports.ts';
 import type { Runners } from '../application/runner.ts';
 import { createScheduleStore } from '../application/schedule-store.ts';
 import { createTaskStore } from '../application/task-store.ts';
@@ -27,6 +28,7 @@ import type { Settings } from './settings.ts';
 import type { Job } from './slots.ts';
 import { openSpool } from './spool.ts';
 import { openStorage, type Storage } from './storage.ts';
+import { systemTimers, type Timers } from './timers.ts';
 import { version } from './version.ts';
 
 /** Folded streams of each kind kept in memory; a state is about a kilobyte. */
@@ -44,43 +46,67 @@ export type Host = {
   stop(waitMs: number): Promise<void>;
 };
 
+/** What a host is made of, all of it given: a simulation gives other parts. */
+export type HostParts = {
+  readonly storage: Storage;
+  readonly settings: Pick<Settings, 'apiKeys' | 'concurrency' | 'egress' | 'ingestDir' | 'publicUrl'>;
+  readonly logger: Logger;
+  readonly runners: Runners;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly ids: Ids;
+  readonly caller: HttpCaller & { close(): Promise<void> };
+  readonly keys: Pick<OutgoingPorts, 'sealer' | 'signer' | 'tokens'>;
+};
+
 /** The single-node host: every port on this process, wired once. Throws if the data directory is in use or a setting is unusable. */
 export async function createHost(settings: Settings, logger: Logger, runners: Runners): Promise<Host> {
   const storage = openStorage(settings.dataDir, logger);
   try {
-    return await wireHost(storage, settings, logger, runners);
+    const secrets = loadSecrets(settings);
+    if (hasShortSigningSecret(secrets)) logger.warn('a signing secret is shorter than the 24 bytes that Standard Webhooks asks for');
+    return await wireHost({
+      storage,
+      settings,
+      logger,
+      runners,
+      clock: systemClock,
+      timers: systemTimers,
+      random: systemRandom,
+      ids: createRandomIds(systemClock),
+      caller: createHttpCaller({
+        egress: settings.egress,
+        connectionsPerTarget: Math.max(1, Math.floor(settings.concurrency / 4)),
+        clock: systemClock,
+      }),
+      keys: {
+        sealer: createSealer(secrets.sealing),
+        signer: createSigner(secrets.signing),
+        tokens: createTokens(secrets.token),
+      },
+    });
   } catch (error) {
     storage.close();
     throw error;
   }
 }
 
-async function wireHost(storage: Storage, settings: Settings, logger: Logger, runners: Runners): Promise<Host> {
+/** Wires a host of its parts and catches up with the log; it lets the storage go when it is stopped. */
+export async function wireHost(parts: HostParts): Promise<Host> {
+  const { storage, settings, logger, runners, clock, timers, random, ids, caller } = parts;
   const { log, views } = storage;
-  const secrets = loadSecrets(settings);
-  if (hasShortSigningSecret(secrets)) logger.warn('a signing secret is shorter than the 24 bytes that Standard Webhooks asks for');
   const stopping = new AbortController();
-  const outgoing = {
-    sealer: createSealer(secrets.sealing),
-    signer: createSigner(secrets.signing),
-    tokens: createTokens(secrets.token),
-    publicUrl: settings.publicUrl ?? '',
-    userAgent: `Errand/${version}`,
-  };
-  const ids = createRandomIds(systemClock);
+  const outgoing = { ...parts.keys, publicUrl: settings.publicUrl ?? '', userAgent: `Errand/${version}` };
   const storing = { log, ids, cacheEntries: cachedStreams };
   const store = createTaskStore(storing);
   const schedules = createScheduleStore(storing);
   const orchestrations = createOrchestrationStore(storing);
-  const caller = createHttpCaller({
-    egress: settings.egress,
-    connectionsPerTarget: Math.max(1, Math.floor(settings.concurrency / 4)),
-    clock: systemClock,
-  });
 
-  const projectFeed = createProjectFeed(storage, logger);
+  const projectFeed = createProjectFeed(storage, logger, timers);
   const scheduler: Scheduler = new Scheduler({
-    clock: systemClock,
+    clock,
+    timers,
     logger,
     concurrency: settings.concurrency,
     capacity: heldWakes,
@@ -96,8 +122,8 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
     schedules,
     orchestrations,
     recurrences,
-    clock: systemClock,
-    random: systemRandom,
+    clock,
+    random,
     caller,
     outgoing,
     runners,
@@ -108,23 +134,19 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
   };
 
   async function runJob({ kind, wake }: Job): Promise<void> {
-    try {
-      if (kind === 'wake') await handleWake(ports, wake);
-      else await deliverCallback(ports, wake.stream, await store.load(wake.stream, wake.version), true);
-    } catch (error) {
-      logger.error('a wake could not be handled; the sweep looks again', { stream: wake.stream, error: String(error) });
-    }
+    if (kind === 'wake') await handleWake(ports, wake);
+    else await deliverCallback(ports, wake.stream, await store.load(wake.stream, wake.version), true);
   }
 
   const bus = new InProcessBus();
   bus.subscribe((event) => {
     if (event.facts.callback) scheduler.deliver(callbackWake(event));
   });
-  const dispatching = createDispatchFeed(storage, { wakes: scheduler, bus, clock: systemClock, logger });
+  const dispatching = createDispatchFeed(storage, { wakes: scheduler, bus, clock, timers, logger });
 
   const creating = {
     store,
-    clock: systemClock,
+    clock,
     ids,
     sealer: outgoing.sealer,
     digest: sha256Digest,
@@ -133,7 +155,7 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
   const spool =
     settings.ingestDir === undefined
       ? null
-      : await openSpool({ dir: settings.ingestDir, create: (text) => createFromEvent(creating, text), clock: systemClock, logger });
+      : await openSpool({ dir: settings.ingestDir, create: (text) => createFromEvent(creating, text), clock, logger });
 
   const api = createApi({
     ...creating,
@@ -142,7 +164,7 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
     recurrences,
     log,
     views,
-    random: systemRandom,
+    random,
     tokens: outgoing.tokens,
     logger,
     access:
@@ -155,7 +177,7 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
     health: async () => ({ host: 'server', ...scheduler.status() }),
     feedLagMs: async () => {
       const [oldest] = log.readAll(projectFeed.position, 1);
-      return oldest === undefined ? 0 : Math.max(0, systemClock.now() - oldest.occurredAt);
+      return oldest === undefined ? 0 : Math.max(0, clock.now() - oldest.occurredAt);
     },
   });
 
@@ -181,7 +203,7 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
       dispatching.drain();
       const ended = scheduler.stop();
       const limit = new AbortController();
-      await Promise.race([ended, systemClock.sleep(waitMs, limit.signal)]);
+      await Promise.race([ended, clock.sleep(waitMs, limit.signal)]);
       stopping.abort();
       await ended;
       limit.abort();

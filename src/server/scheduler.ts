@@ -1,8 +1,9 @@
 import type { Clock, DueQuery, Logger, Wake, WakeQueue } from '../application/ports.ts';
-import { endOf, healOverdue, loadDue } from '../application/sweep.ts';
+import { endOf, healAfterMs, healingStrips, loadDue } from '../application/sweep.ts';
 import { limits } from '../domain/limits.ts';
 import { DueHeap } from './due-heap.ts';
 import { type Job, Slots } from './slots.ts';
+import { systemTimers, type Timer, type Timers } from './timers.ts';
 
 export type SchedulerOptions = {
   readonly clock: Clock;
@@ -13,9 +14,11 @@ export type SchedulerOptions = {
   readonly capacity: number;
   /** Wakes of one target that may wait in memory for a slot. */
   readonly waitingPerTarget: number;
+  /** Does the job. A wake whose job throws is sent again a minute later. */
   readonly run: (job: Job) => Promise<void>;
   /** Reads the due index, once everything appended so far has been projected into it. */
   readonly loadDue: (query: DueQuery) => Promise<readonly Wake[]>;
+  readonly timers?: Timers;
 };
 
 /** Never sleep longer than this: clocks are set, machines are suspended. */
@@ -24,8 +27,6 @@ const sweepEveryMs = 60_000;
 const sweepPage = 2_000;
 /** What is overdue by this much and not known here was lost on the way. */
 const overdueMs = 5_000;
-/** Rows looked at in one healing sweep; the next one goes on from there. */
-const healRows = 20_000;
 
 /**
  * The single node's wake queue: one timer over the next 15 minutes of the due index, and the slots that due streams wait for.
@@ -33,25 +34,28 @@ const healRows = 20_000;
  */
 export class Scheduler implements WakeQueue {
   readonly #options: SchedulerOptions;
+  readonly #timers: Timers;
   readonly #heap: DueHeap;
   readonly #slots: Slots;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
-  #sweeper: NodeJS.Timeout | undefined;
+  #sweeper: Timer | undefined;
   #loadedUntil = 0;
-  #healCursor: Wake | undefined;
+  /** The time of the last sweep; the first one loads all that is overdue. */
+  #healedAt: number | undefined;
   #extending = false;
   #stopped = false;
   readonly #restoring = new Set<string>();
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
     this.#heap = new DueHeap(options.capacity);
     this.#slots = new Slots({
       total: options.concurrency,
       perTarget: Math.max(1, Math.floor(options.concurrency / 4)),
       waitingPerTarget: options.waitingPerTarget,
-      run: options.run,
+      run: (job) => options.run(job).catch((error: unknown) => this.#failed(job, error)),
       onRoom: (target) => void this.#guard('restore', () => this.#restore(target)),
     });
   }
@@ -60,7 +64,7 @@ export class Scheduler implements WakeQueue {
   async start(): Promise<void> {
     await this.#sweep();
     if (this.#stopped) return;
-    this.#sweeper = setInterval(() => void this.#guard('sweep', () => this.#sweep()), sweepEveryMs);
+    this.#sweeper = this.#timers.every(sweepEveryMs, () => void this.#guard('sweep', () => this.#sweep()));
   }
 
   async send(wakes: readonly Wake[]): Promise<readonly Wake[]> {
@@ -79,8 +83,8 @@ export class Scheduler implements WakeQueue {
   /** Claims nothing more; resolves when all that is under way has ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#timer);
-    clearInterval(this.#sweeper);
+    this.#timer?.cancel();
+    this.#sweeper?.cancel();
     await this.#slots.stop();
   }
 
@@ -99,10 +103,10 @@ export class Scheduler implements WakeQueue {
     const next = this.#heap.next() ?? (this.#heap.horizon < Number.POSITIVE_INFINITY ? now + longestSleepMs : null);
     if (next === null || this.#stopped) return;
     if (this.#timer !== undefined && this.#armedFor <= next) return;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#armedFor = next;
     const delay = Math.min(longestSleepMs, Math.max(0, next - now));
-    this.#timer = setTimeout(() => this.#fire(), delay);
+    this.#timer = this.#timers.after(delay, () => this.#fire());
   }
 
   #fire(): void {
@@ -146,15 +150,25 @@ export class Scheduler implements WakeQueue {
     }
   }
 
-  /** A target whose waiting list overflowed has room again. */
+  /**
+   * A target whose waiting list overflowed has room again. What waits for a task of its own stays overdue, so page follows page instead
+   * of the first one again.
+   */
   async #restore(target: string): Promise<void> {
     if (this.#restoring.has(target)) return;
+    const from = this.#slots.takeLetGo(target);
+    if (from === null) return;
     this.#restoring.add(target);
     try {
       const limit = this.#options.waitingPerTarget;
-      const rows = await this.#options.loadDue({ target, until: this.#options.clock.now(), limit });
-      if (rows.length < limit) this.#slots.restored(target);
+      const after = { ...endOf(from.dueAt), ...from };
+      const rows = await this.#options.loadDue({ target: target === '' ? null : target, until: this.#options.clock.now(), limit, after });
+      const last = rows.length < limit ? undefined : rows.at(-1);
+      if (last !== undefined) this.#slots.letGo(target, last);
       await this.send(rows.filter((row) => !this.#slots.has(row.stream)));
+    } catch (error) {
+      this.#slots.letGo(target, from);
+      throw error;
     } finally {
       this.#restoring.delete(target);
     }
@@ -170,16 +184,25 @@ export class Scheduler implements WakeQueue {
     const isWhole = () => this.#heap.horizon === Number.POSITIVE_INFINITY && !this.#stopped;
     if (isWhole()) await loadDue(ports, { after: from, until, page: sweepPage, goOn: isWhole });
     this.#loadedUntil = until;
-    this.#healCursor = await healOverdue(ports, {
-      until: now - overdueMs,
-      page: sweepPage,
-      rows: healRows,
-      from: this.#healCursor,
-      isLookedAfter: (stream) => this.#slots.has(stream),
-      now,
-      everyMs: sweepEveryMs,
-      goOn: () => !this.#stopped,
-    });
+    if (this.#healedAt !== undefined) await this.#heal(this.#healedAt, now);
+    this.#healedAt = now;
+  }
+
+  async #heal(healedAt: number, now: number): Promise<void> {
+    const ports = {
+      due: this.#options.loadDue,
+      send: (wakes: readonly Wake[]) => this.send(wakes.filter(({ stream }) => !this.#slots.has(stream))),
+    };
+    for (const strip of healingStrips({ healedAt, now, afterMs: [overdueMs, ...healAfterMs] })) {
+      await loadDue(ports, { ...strip, page: sweepPage, goOn: () => !this.#stopped });
+    }
+  }
+
+  #failed({ kind, wake }: Job, error: unknown): void {
+    const { logger, clock } = this.#options;
+    logger.error('a job could not be done; it is looked at again in a minute', { kind, stream: wake.stream, error: String(error) });
+    // The first try of a callback that is lost has a due row of its own.
+    if (kind === 'wake') void this.send([{ ...wake, dueAt: clock.now() + sweepEveryMs }]);
   }
 
   async #guard(what: string, work: () => Promise<void>): Promise<void> {

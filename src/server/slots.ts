@@ -16,6 +16,9 @@ export type SlotOptions = {
   readonly onRoom: (target: string) => void;
 };
 
+/** A place in the order of the due index. */
+type Place = Pick<Wake, 'dueAt' | 'stream'>;
+
 type Target = {
   readonly name: string;
   underWay: number;
@@ -23,7 +26,8 @@ type Target = {
   /** Where the waiting jobs begin: the ones before have been taken. */
   first: number;
   inTurn: boolean;
-  overflowed: boolean;
+  /** The earliest of what was let go; null if nothing was. */
+  letGo: Place | null;
 };
 
 /** Shares slots out by target: each has a bound of its own, and where the total is the limit they take turns. */
@@ -66,7 +70,7 @@ export class Slots {
     }
     if (job.kind === 'wake' && this.#waitingStreams.get(job.wake.stream) === name) return;
     if (target.waiting.length - target.first >= waitingPerTarget) {
-      target.overflowed = true;
+      this.letGo(name, { dueAt: job.wake.dueAt, stream: '' });
       return;
     }
     target.waiting.push(job);
@@ -75,12 +79,20 @@ export class Slots {
     this.#takeTurn(target);
   }
 
-  /** All that was let go of a target has been offered again. */
-  restored(name: string): void {
+  /** What stands at that place or after it is to be offered again once there is room. */
+  letGo(name: string, place: Place): void {
+    const target = this.#target(name);
+    if (target.letGo === null || isBefore(place, target.letGo)) target.letGo = place;
+  }
+
+  /** From where on jobs of a target were let go, for the caller to offer them again; null if none were. */
+  takeLetGo(name: string): Place | null {
     const target = this.#targets.get(name);
-    if (target === undefined) return;
-    target.overflowed = false;
+    if (target === undefined) return null;
+    const { letGo } = target;
+    target.letGo = null;
     this.#forgetIdle(target);
+    return letGo;
   }
 
   /** Starts nothing more; resolves when all that is under way has ended. */
@@ -94,7 +106,7 @@ export class Slots {
   #target(name: string): Target {
     const known = this.#targets.get(name);
     if (known !== undefined) return known;
-    const target: Target = { name, underWay: 0, waiting: [], first: 0, inTurn: false, overflowed: false };
+    const target: Target = { name, underWay: 0, waiting: [], first: 0, inTurn: false, letGo: null };
     this.#targets.set(name, target);
     return target;
   }
@@ -115,7 +127,7 @@ export class Slots {
     this.#takeTurn(target);
     this.#startWaiting();
     const { waitingPerTarget, onRoom } = this.#options;
-    if (target.overflowed && target.waiting.length - target.first < waitingPerTarget / 2) onRoom(target.name);
+    if (target.letGo !== null && target.waiting.length - target.first < waitingPerTarget / 2) onRoom(target.name);
     this.#forgetIdle(target);
   }
 
@@ -153,8 +165,12 @@ export class Slots {
 
   /** Targets come and go by the million; one that nothing is known of costs nothing. */
   #forgetIdle(target: Target): void {
-    if (target.underWay === 0 && target.waiting.length === target.first && !target.overflowed && !target.inTurn) {
+    if (target.underWay === 0 && target.waiting.length === target.first && target.letGo === null && !target.inTurn) {
       this.#targets.delete(target.name);
     }
   }
+}
+
+function isBefore(one: Place, other: Place): boolean {
+  return one.dueAt < other.dueAt || (one.dueAt === other.dueAt && one.stream < other.stream);
 }

@@ -1,21 +1,24 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, openDatabase } from '../adapters/sqlite/database.ts';
-import { SqliteEventLog, type SqliteEventLogOptions } from '../adapters/sqlite/event-log.ts';
+import { type PositionedLog, SqliteEventLog, type SqliteEventLogOptions } from '../adapters/sqlite/event-log.ts';
 import { eventLogMigrations } from '../adapters/sqlite/event-log-schema.ts';
 import { refuseNewerEvents } from '../adapters/sqlite/event-rows.ts';
 import { readModelMigrations } from '../adapters/sqlite/read-model-schema.ts';
 import { SqliteReadModels } from '../adapters/sqlite/read-models.ts';
 import { snapshotSchemaVersion } from '../application/aggregate-store.ts';
 import { eventSchemaVersion, parseStoredEvent } from '../application/event-schemas.ts';
-import type { Logger } from '../application/ports.ts';
+import type { EventLog, Logger, ReadModels } from '../application/ports.ts';
 
 /** How many of the newest events the feeds find in memory: a burst of some seconds. */
 const recentEvents = 16_384;
 
+/** Read models that remember how far the feeds have come. */
+export type CheckpointedViews = ReadModels &
+  Pick<SqliteReadModels, 'checkpoint' | 'saveCheckpoint' | 'stateSchema' | 'startAnew' | 'streamsWithStatus'>;
 export type Storage = {
-  readonly log: SqliteEventLog;
-  readonly views: SqliteReadModels;
+  readonly log: EventLog & PositionedLog;
+  readonly views: CheckpointedViews;
   close(): void;
 };
 
@@ -57,11 +60,11 @@ export function startOfViews({ log, views }: Storage): number {
   return views.checkpoint('project');
 }
 
-export function haveTodaysShape(views: SqliteReadModels): boolean {
+export function haveTodaysShape(views: Pick<CheckpointedViews, 'stateSchema'>): boolean {
   return views.stateSchema() === snapshotSchemaVersion;
 }
 
-export function startViewsAnew(views: SqliteReadModels, dispatched: number): void {
+export function startViewsAnew(views: Pick<CheckpointedViews, 'startAnew'>, dispatched: number): void {
   views.startAnew({ stateSchema: snapshotSchemaVersion, dispatched });
 }
 

@@ -189,6 +189,20 @@ describe('the callback of a task', () => {
     expect(await world.state('a')).toMatchObject({ status: 'deleted', ended: { callback: { status: 'delivered' } } });
   });
 
+  test('of a task that was deleted while a try waits is tried by the wake that was on its way, however early that comes', async () => {
+    const { world, told } = await ended({}, [response(503, { 'retry-after': '10' })]);
+    await world.deliverFirst('a');
+    const wake = { stream, version: 4, dueAt: epoch + 10 * second, target: null, lane: 'short' } as const;
+    await deleteTask(world.ports, 'a', {});
+
+    await handleWake(world.ports, wake);
+    expect(world.wakes.sent).toEqual([wake]);
+    await world.clock.advance(10 * second);
+    await handleWake(world.ports, wake);
+
+    expect(told).toHaveLength(2);
+  });
+
   test('of a pending task that is deleted tells that it was cancelled', async () => {
     const { world, told } = await ended({ runAt: epoch + hour });
     await deleteTask(world.ports, 'a', {});

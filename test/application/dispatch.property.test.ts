@@ -4,6 +4,7 @@ import { dispatch, isPublished, lateWakes, wakesOf } from '../../src/application
 import type { StoredEvent } from '../../src/application/ports.ts';
 import { limits } from '../../src/domain/limits.ts';
 import { callbackSpec, epoch, hour, minute, perform } from '../domain/task-histories.ts';
+import * as moves from '../domain/task-moves.ts';
 import { fail, start, succeed } from '../support/histories.ts';
 import { MemoryEventBus } from '../support/memory-event-bus.ts';
 import { MemoryWakeQueue } from '../support/memory-wake-queue.ts';
@@ -35,7 +36,7 @@ describe('the wakes of due rows that are written late', () => {
 
         expect(sent.map(idOf).sort()).toEqual(
           newestOf(late)
-            .filter(({ type, facts }) => facts.wakeAt !== null && facts.wakeAt <= now + limits.sweepHorizonMs && type !== 'TaskStarted')
+            .filter((record) => isDueBy(record, now + limits.sweepHorizonMs))
             .map(idOf)
             .sort(),
         );
@@ -44,12 +45,18 @@ describe('the wakes of due rows that are written late', () => {
   });
 });
 
+/** Whether a record calls for no look of its own: a dead lease is found in the due index, and a deletion leaves the next try of a callback as it was. */
+const isQuiet = ({ type, facts }: StoredEvent): boolean => type === 'TaskStarted' || (type === 'TaskDeleted' && !facts.callback);
 const idOf = ({ stream, version }: { readonly stream: string; readonly version: number }) => `${stream}@${version}`;
 
-/** The newest record of each stream that may be acted upon. */
+const isDueBy = (record: StoredEvent, until: number): boolean =>
+  !isQuiet(record) && record.facts.wakeAt !== null && record.facts.wakeAt <= until;
+
+/** The newest record of each stream that may be acted upon; a deletion under which a callback goes on is as if it were not there. */
 function newestOf(records: readonly StoredEvent[]): readonly StoredEvent[] {
   const newest = new Map<string, StoredEvent>();
   for (const record of records.filter(({ imported }) => imported !== true)) {
+    if (record.type === 'TaskDeleted' && isQuiet(record) && record.facts.wakeAt !== null) continue;
     if ((newest.get(record.stream)?.version ?? 0) < record.version) newest.set(record.stream, record);
   }
   return [...newest.values()];
@@ -63,9 +70,7 @@ describe('dispatching records that come in any order, twice and late', () => {
 
         await dispatch({ wakes, bus }, records, now);
 
-        const expected = newestOf(records).filter(
-          ({ type, facts }) => facts.wakeAt !== null && facts.wakeAt <= now + limits.wakeHorizonMs && type !== 'TaskStarted',
-        );
+        const expected = newestOf(records).filter((record) => isDueBy(record, now + limits.wakeHorizonMs));
         expect(wakes.sent.map(idOf).sort()).toEqual(expected.map(idOf).sort());
         for (const wake of wakes.sent) {
           const facts = expected.find((record) => idOf(record) === idOf(wake))?.facts;
@@ -83,12 +88,13 @@ describe('dispatching records that come in any order, twice and late', () => {
 
         for (let first = 0; first < records.length; first += size) await dispatch({ wakes, bus }, records.slice(first, first + size), now);
 
-        for (const { stream, version, type, facts } of newestOf(records)) {
-          if (facts.wakeAt === null || facts.wakeAt > now + limits.wakeHorizonMs || type === 'TaskStarted') continue;
+        for (const record of newestOf(records)) {
+          if (!isDueBy(record, now + limits.wakeHorizonMs)) continue;
+          const { stream, version, facts } = record;
           expect(wakes.sent.some((wake) => wake.stream === stream && wake.version >= version && wake.dueAt === facts.wakeAt)).toBe(true);
         }
-        const starts = new Set(records.filter(({ type }) => type === 'TaskStarted').map(idOf));
-        expect(wakes.sent.filter((wake) => starts.has(idOf(wake)))).toEqual([]);
+        const quiet = new Set(records.filter(isQuiet).map(idOf));
+        expect(wakes.sent.filter((wake) => quiet.has(idOf(wake)))).toEqual([]);
       }),
       { numRuns: 300 },
     );
@@ -174,6 +180,18 @@ describe('dispatch', () => {
       await dispatch({ wakes, bus }, storedEvents(created('task#one', {}, epoch, runAt)), epoch);
       expect(wakes.sent).toHaveLength(sent);
     }
+  });
+
+  test('sends no second wake for a try of a callback that waits when its task is deleted, and still the first', () => {
+    const [record, deletion] = storedEvents(
+      moves.given(moves.scheduled(moves.withCallback), moves.start, moves.succeed, moves.notDelivered, moves.remove),
+    ).slice(-2);
+    if (record === undefined || deletion === undefined) throw new Error('there are no such records');
+
+    expect([record.type, deletion.type, deletion.facts.wakeAt]).toEqual(['CallbackFailed', 'TaskDeleted', record.facts.wakeAt]);
+    expect(wakesOf([deletion], Number.POSITIVE_INFINITY)).toEqual([]);
+    expect(wakesOf([record, deletion], Number.POSITIVE_INFINITY)).toEqual(wakesOf([record], Number.POSITIVE_INFINITY));
+    expect(wakesOf([record], Number.POSITIVE_INFINITY).map(idOf)).toEqual([idOf(record)]);
   });
 
   test('publishes lifecycle events, and others only when they open a callback', () => {

@@ -1,28 +1,34 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { carryOut } from '../../src/application/execute.ts';
-import { writeDefinition } from '../../src/application/orchestration-definition.ts';
-import { missingOrchestration, orchestrationStream } from '../../src/application/orchestration-store.ts';
+import { cancelOrchestration } from '../../src/application/orchestration-commands.ts';
 import { taskStream } from '../../src/application/task-store.ts';
 import { mayCall } from '../../src/domain/orchestration/children.ts';
-import { decide } from '../../src/domain/orchestration/decide.ts';
-import { type OrchestrationDefinition, planOf } from '../../src/domain/orchestration/definition.ts';
 import { isEnded } from '../../src/domain/orchestration/state.ts';
 import { check, definitionWith, step, stepTemplate, template, withCallback } from '../domain/orchestration/histories.ts';
 import { epoch, second } from '../domain/task-histories.ts';
 import { taskInput } from '../support/application-world.ts';
-import { type Move, ParentsWorld } from '../support/parents-world.ts';
+import { type Fault, faults, type Move, ParentsWorld } from '../support/parents-world.ts';
 import { headerOf, response } from '../support/scripted-caller.ts';
 
 const anyMove: fc.Arbitrary<Move | 'cancel'> = fc.oneof(
+  { weight: 20, arbitrary: fc.constant({ kind: 'go on' as const }) },
   { weight: 20, arbitrary: fc.record({ kind: fc.constant('deliver' as const), choice: fc.nat(9) }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('twice' as const, 'lose' as const), choice: fc.nat(9) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('twice' as const, 'lose' as const, 'early' as const), choice: fc.nat(9) }) },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.constantFrom(100, second, 10 * second, 90 * second) }) },
   {
-    weight: 3,
-    arbitrary: fc.record({ kind: fc.constant('fail' as const), fault: fc.constantFrom('request-lost' as const, 'reply-lost' as const) }),
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('fail' as const), fault: fc.constantFrom(...faults), later: fc.nat(4) }),
   },
   { weight: 1, arbitrary: fc.constant('cancel' as const) },
+);
+
+/** A wake that comes long before an orchestration begins is all that it sends again itself. */
+const anyBeginning = fc.constantFrom<readonly Move[]>(
+  [],
+  ...faults.map((fault): readonly Move[] => [
+    { kind: 'fail', fault, later: 0 },
+    { kind: 'early', choice: 0 },
+  ]),
 );
 
 const id = 'order';
@@ -35,68 +41,54 @@ const definition = definitionWith({
   callback: { ...withCallback.callback, headers: [] },
 });
 
-async function create(world: ParentsWorld, given: OrchestrationDefinition = definition): Promise<void> {
-  const { orchestrations: store, clock } = world.world.ports;
-  const body = writeDefinition({ definition: given, bodies: new Uint8Array() });
-  const plan = planOf(given, { bytes: body.length, digest: 'digest' });
-  await carryOut(
-    decide,
-    { store, clock },
-    {
-      stream: orchestrationStream(id),
-      startFrom: missingOrchestration,
-      body,
-      command: (now) => ({
-        type: 'schedule' as const,
-        runAt: now,
-        plan,
-        labels: { customer: '42' },
-        contentHash: 'hash',
-        sameContent: false,
-      }),
-    },
-  );
-}
+const create = (world: ParentsWorld): Promise<void> => world.createOrchestration(id, definition, epoch + 10 * second);
 
 async function cancel(world: ParentsWorld): Promise<void> {
-  const { orchestrations: store, clock } = world.world.ports;
-  const command = () => ({ type: 'cancel' as const, reason: null });
-  await carryOut(decide, { store, clock }, { stream: orchestrationStream(id), command }).catch(() => undefined);
+  await cancelOrchestration(world.world.ports, id, null, {}).catch(() => undefined);
 }
 
 test('steps run in order, nothing starts after a cancel, and it always comes to an end that is told', async () => {
+  const went = new Set<Fault>();
   await fc.assert(
-    fc.asyncProperty(fc.array(anyMove, { maxLength: 80 }), fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }), async (moves, luck) => {
-      const world = new ParentsWorld();
-      const [called, unwanted]: [string[], string[]] = [[], []];
-      world.world.caller.answer = (request) => {
-        const taskId = decodeURIComponent(headerOf(request, 'errand-task-id') ?? '');
-        called.push(taskId);
-        if (taskId === `${id}.callback`) return response(200);
-        // What is thrown here would only fail the attempt.
-        if (!mayCall(world.state('orchestration', id), 'task')) unwanted.push(taskId);
-        return response(luck[called.length % luck.length] === true ? 200 : 503, { 'content-type': 'text/plain' }, 'hello');
-      };
-      await create(world);
-      for (const move of moves) await (move === 'cancel' ? cancel(world) : world.make(move));
-      await world.settle();
+    fc.asyncProperty(
+      anyBeginning,
+      fc.array(anyMove, { maxLength: 80, size: 'max' }),
+      fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }),
+      async (beginning, moves, luck) => {
+        const world = new ParentsWorld();
+        const [called, unwanted]: [string[], string[]] = [[], []];
+        world.world.caller.answer = (request) => {
+          const taskId = decodeURIComponent(headerOf(request, 'errand-task-id') ?? '');
+          called.push(taskId);
+          if (taskId === `${id}.callback`) return response(200);
+          // What is thrown here would only fail the attempt.
+          if (!mayCall(world.state('orchestration', id), 'task', 1)) unwanted.push(taskId);
+          return response(luck[called.length % luck.length] === true ? 200 : 503, { 'content-type': 'text/plain' }, 'hello');
+        };
+        await create(world);
+        for (const move of [...beginning, ...moves]) await (move === 'cancel' ? cancel(world) : world.make(move));
+        await world.settle();
+        for (const fault of world.went) went.add(fault);
 
-      const state = world.state('orchestration', id);
-      if (!isEnded(state)) throw new Error(`it is ${state.status}`);
-      expect(unwanted).toEqual([]);
-      expect(state.callback.status).toBe('confirmed');
-      expect(called.filter((taskId) => taskId === `${id}.callback`)).toHaveLength(1);
-      const named = world.events('orchestration', id).flatMap(({ data }) => ('taskId' in data ? [taskStream(String(data.taskId))] : []));
-      expect([...new Set(named)].filter((stream) => !world.tasks().includes(stream))).toEqual(
-        state.status === 'cancelled' ? expect.any(Array) : [],
-      );
-      expect(world.tasks().filter((stream) => !named.includes(stream))).toEqual([]);
-      const first = called.indexOf(`${id}.2`);
-      // The second step is called only after the first one's check, which it passed.
-      if (first !== -1) expect(called.slice(0, first)).toEqual(expect.arrayContaining([`${id}.1`, `${id}.1.check.1`]));
-    }),
-    { numRuns: 300 },
+        const state = world.state('orchestration', id);
+        if (!isEnded(state)) throw new Error(`it is ${state.status}`);
+        expect(unwanted).toEqual([]);
+        expect(state.callback.status).toBe('confirmed');
+        expect(called.filter((taskId) => taskId === `${id}.callback`)).toHaveLength(1);
+        const named = world.events('orchestration', id).flatMap(({ data }) => ('taskId' in data ? [taskStream(String(data.taskId))] : []));
+        expect([...new Set(named)].filter((stream) => !world.tasks().includes(stream))).toEqual(
+          state.status === 'cancelled' ? expect.any(Array) : [],
+        );
+        expect(world.tasks().filter((stream) => !named.includes(stream))).toEqual([]);
+        const first = called.indexOf(`${id}.2`);
+        // The second step is called only after the first one's check, which it passed.
+        if (first !== -1) expect(called.slice(0, first)).toEqual(expect.arrayContaining([`${id}.1`, `${id}.1.check.1`]));
+      },
+    ),
+    { numRuns: 150 },
   );
+  // A world in which nothing goes wrong would show nothing.
+  expect([...went].sort()).toEqual([...faults].sort());
 });
 
 test('a step is sent the result of the step before, with its content type', async () => {

@@ -7,7 +7,7 @@ import { day, epoch, hour, minute, second } from '../domain/task-histories.ts';
 import { response } from '../support/scripted-caller.ts';
 
 const now = epoch;
-const judged = (outcome: HttpOutcome, strategy: 'await' | 'async' = 'await'): Verdict => judge(outcome, { strategy, now });
+const judged = (outcome: HttpOutcome, strategy: 'await' | 'async' = 'await'): Verdict => judge(outcome, { strategy, now, tells: false });
 const answered = (status: number, headers: Readonly<Record<string, string>> = {}, body = '', strategy: 'await' | 'async' = 'await') =>
   judged(response(status, headers, body), strategy);
 const continued = (value: string, headers: Readonly<Record<string, string>> = {}, body = '') =>

@@ -408,6 +408,16 @@ export function readModelsContract(name: string, open: () => Promise<ReadModelsU
         expect(await models.due({ until: forever, limit: 10, target: 'runner:other' })).toEqual([]);
       });
 
+      test('can be narrowed to what calls no target: the schedules and orchestrations', async () => {
+        const { stream, state } = scheduled.given();
+        await write(step(null, created('task#one')), { before: null, after: { stream, version: 1, state }, tallies: [] });
+
+        const due = { stream, version: 1, dueAt: epoch + 10 * second, target: null, lane: 'short' } as const;
+        expect(await models.due({ until: forever, limit: 10, target: null })).toEqual([due]);
+        expect(await models.due({ until: due.dueAt - 1, limit: 10, target: null })).toEqual([]);
+        expect(await models.due({ until: forever, limit: 10, target: null, after: due })).toEqual([]);
+      });
+
       test.each([undefined, 'https://shop.example:443'])(
         'is paged without a gap or a repeat, also where many are due at once (target %s)',
         async (target) => {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { recurrences } from '../../src/adapters/recurrence/recurrences.ts';
+import { timesFrom } from '../../src/application/schedule-times.ts';
 import { limits } from '../../src/domain/limits.ts';
 import { decide } from '../../src/domain/schedule/decide.ts';
 import { evolve } from '../../src/domain/schedule/evolve.ts';
@@ -52,8 +54,26 @@ describe('a creation', () => {
     expect(live(daily)).toMatchObject({ next: { dueAt: epoch + 23 * hour } });
   });
 
+  it('has its first time at a start that passed on its way here, as late as a time may be that still fires', () => {
+    const rules = [{ kind: 'every', intervalMs: hour }, { kind: 'daily' }, { kind: 'cron', expression: '* * * * * *' }] as const;
+    for (const rule of rules) {
+      for (const startAt of [epoch - 1_000, epoch - limits.misfireAfterMs]) {
+        const history = given({ rule, startAt });
+        expect(live(history)).toMatchObject({ next: { dueAt: startAt, fireAt: startAt } });
+        expect(story(settle(history))[0]).toBe(`fired 1 of ${(startAt - epoch) / second}`);
+      }
+    }
+    const older = given({ rule: { kind: 'every', intervalMs: hour }, startAt: epoch - limits.misfireAfterMs - 1 });
+    expect(live(older)).toMatchObject({ next: { dueAt: epoch + hour - limits.misfireAfterMs - 1 } });
+    expect(live(given({ rule: { kind: 'every', intervalMs: hour }, startAt: epoch }))).toMatchObject({ next: { dueAt: epoch } });
+    expect(live(given({ rule: { kind: 'every', intervalMs: second }, startAt: epoch - hour }))).toMatchObject({ next: { dueAt: epoch } });
+  });
+
   it('is refused if no time is left before its end, or if all missed times should wait for each other', () => {
-    expect(refusal(noHistory, createAt(scheduleWith({ endAt: epoch + 9 * second }), epoch))).toEqual({ reason: 'never-fires' });
+    expect(refusal(noHistory, createAt(scheduleWith({ endAt: epoch + 9 * second }), epoch))).toEqual({
+      reason: 'never-fires',
+      field: 'endAt',
+    });
     const inTurn = scheduleWith({ misfire: 'run-all', overlap: 'buffer-one' });
     expect(refusal(noHistory, createAt(inTurn, epoch))).toEqual({ reason: 'run-all-needs-allow' });
     const stale = { ...createAt(scheduleWith(), epoch), now: epoch + second };
@@ -228,6 +248,17 @@ describe('pause and resume', () => {
     expect(refusal(paused, { ...ask.resume(paused), now: epoch + 90 * second })).toEqual({ reason: 'stale' });
   });
 
+  it('a time that was held back does not outlast a pause: it counts as skipped', () => {
+    const held = later(later(given({ overlap: 'buffer-one' }), 10 * second), 10 * second);
+    expect(story(held)).toEqual(['fired 1 of 10', 'buffered 20']);
+    const paused = done(held, ask.pause());
+    expect(live(paused)).toMatchObject({ status: 'paused', skipped: 1, occurrences: 1 });
+    const resumed = withPreviousOver(done(paused, ask.resume(paused)));
+    expect(live(resumed)).toMatchObject({ buffered: null, skipped: 1 });
+    expect(story(later(resumed, 10 * second)).at(-1)).toBe('fired 2 of 30');
+    expect(live(done(given(), ask.pause()))).toMatchObject({ skipped: 0 });
+  });
+
   it('a child that was named before the pause is still made', () => {
     const paused = done(later(given(), 10 * second), ask.pause());
     expect(wakeAt(paused.state)).toBe(epoch + 10 * second + minute);
@@ -262,6 +293,10 @@ describe('a trigger', () => {
     expect(refusal(once, ask.trigger(once, 'aB3_-xyz012'))).toBe('unchanged');
     const confirmed = done(once, ask.confirm(once));
     expect(refusal(confirmed, ask.trigger(confirmed, 'aB3_-xyz012', true))).toBe('unchanged');
+    // Looked for before it was named: it may be there by now.
+    const tooEarly = { ...ask.trigger(given(), 'aB3_-xyz012'), confirmed: null };
+    expect(refusal(confirmed, tooEarly)).toEqual({ reason: 'stale' });
+    expect(refusal(confirmed, { ...tooEarly, key: null })).toBe('event');
   });
 
   it('is not what an occurrence waits for', () => {
@@ -285,7 +320,17 @@ describe('an id that is taken', () => {
     expect(live(named)).toMatchObject({ next: null });
     const skipped = done(named, ask.giveUp(named));
     expect(live(skipped)).toMatchObject({ next: { dueAt: epoch + 20 * second } });
-    expect(refusal(named, { ...ask.giveUp(named), now: named.now + hour })).toEqual({ reason: 'stale' });
+    const times = timesFrom(recurrences, live(named), named.now + hour);
+    expect(refusal(named, { ...ask.giveUp(named), times })).toEqual({ reason: 'stale' });
+  });
+
+  // Seed 834 of the simulation, on the server: the process was down when the time after the one that was taken came.
+  it('gives the last occurrence the very next time, also when that has passed before anybody found out', () => {
+    const due = after(given({ maxOccurrences: 1 }), 10 * second);
+    const named = after(done(due, ask.look(due)), 12 * second);
+    const skipped = done(named, ask.giveUp(named));
+    expect(live(skipped)).toMatchObject({ next: { dueAt: epoch + 20 * second } });
+    expect(story(done(skipped, ask.look(skipped))).at(-1)).toBe('fired 2 of 20');
   });
 
   it('of a trigger is recorded too, and moves nothing', () => {
@@ -305,6 +350,47 @@ describe('a change', () => {
     expect(live(done(started, ask.change(started, { rule })))).toMatchObject({ next: { dueAt: epoch + 63 * second } });
     const ahead = given({ startAt: epoch + hour });
     expect(live(done(ahead, ask.change(ahead, { rule })))).toMatchObject({ next: { dueAt: epoch + hour } });
+  });
+
+  it('of the start has its first time there, also if that has just passed', () => {
+    const history = after(given({ rule: { kind: 'every', intervalMs: hour } }), minute);
+    for (const lateMs of [0, 7, limits.misfireAfterMs]) {
+      const startAt = history.now - lateMs;
+      expect(live(done(history, ask.change(history, { startAt })))).toMatchObject({ next: { dueAt: startAt } });
+    }
+    const startAt = history.now - limits.misfireAfterMs - 1;
+    expect(live(done(history, ask.change(history, { startAt })))).toMatchObject({ next: { dueAt: startAt + hour } });
+  });
+
+  it('of the start never brings back a time that was dealt with', () => {
+    const history = after(onTime(given(), 1), second);
+    const changed = done(history, ask.change(history, { startAt: epoch + 10 * second }));
+    expect(live(changed)).toMatchObject({ through: epoch + 10 * second, next: { dueAt: epoch + 20 * second } });
+  });
+
+  it('of something else has no time at a start that has passed', () => {
+    const history = after(given({ rule: { kind: 'daily' }, startAt: epoch - second }), second);
+    const fired = settle(history);
+    expect(live(done(fired, ask.change(fired, { labels: {} })))).toMatchObject({ next: { dueAt: epoch - second + day } });
+  });
+
+  it('that leaves no time is refused, active, paused or finished, and names the field', () => {
+    const history = after(given({ startAt: epoch + hour }), second);
+    const paused = done(history, ask.pause());
+    for (const current of [history, paused]) {
+      const never = (changes: Parameters<typeof ask.change>[1]) => refusal(current, ask.change(current, changes));
+      expect(never({ endAt: epoch + hour - 1 })).toEqual({ reason: 'never-fires', field: 'endAt' });
+      expect(never({ rule: { kind: 'cron', expression: '0 0 29 2 *' }, endAt: epoch + 30 * day })).toMatchObject({ field: 'endAt' });
+      expect(never({ endAt: epoch + hour })).toBe('event');
+    }
+    const ending = given({ endAt: epoch + 30 * day });
+    expect(refusal(ending, ask.change(ending, { startAt: epoch + 31 * day }))).toEqual({ reason: 'never-fires', field: 'startAt' });
+    const leapDay = { kind: 'cron', expression: '0 0 29 2 *' } as const;
+    expect(refusal(ending, ask.change(ending, { rule: leapDay }))).toEqual({ reason: 'never-fires', field: 'cron' });
+    const finished = onTime(given({ endAt: epoch + 10 * second }), 2);
+    expect(refusal(finished, ask.change(finished, { rule: { kind: 'daily' } }))).toEqual({ reason: 'never-fires', field: 'recurrence' });
+    expect(refusal(finished, ask.change(finished, { timezone: 'Europe/Athens' }))).toEqual({ reason: 'never-fires', field: 'timezone' });
+    expect(refusal(finished, ask.change(finished, { labels: {} }))).toBe('event');
   });
 
   it('of anything else leaves the beat of an interval alone', () => {

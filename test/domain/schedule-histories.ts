@@ -104,12 +104,13 @@ export const ask = {
     return { type: 'resume', now, times: isLive(state) ? timesFrom(recurrences, state, now) : noTimes };
   },
   trigger(history: History, key: string | null = null, exists = false): CommandOf<'trigger'> {
-    return { type: 'trigger', now: history.now, key, exists, confirmed: madeSureOf(history) };
+    return { type: 'trigger', now: history.now, version: history.state.version, key, exists, confirmed: madeSureOf(history) };
   },
   confirm: (history: History): CommandOf<'confirm-child'> => ({ type: 'confirm-child', taskId: madeSureOf(history) ?? 'none' }),
-  giveUp({ state, now }: History): CommandOf<'give-up-child'> {
+  giveUp({ state }: History): CommandOf<'give-up-child'> {
     const taskId = isLive(state) ? (state.unconfirmed?.taskId ?? 'none') : 'none';
-    return { type: 'give-up-child', taskId, now, times: isLive(state) ? timesFrom(recurrences, state, now) : noTimes };
+    const dueAt = isLive(state) ? state.unconfirmed?.dueAt : undefined;
+    return { type: 'give-up-child', taskId, times: isLive(state) && dueAt !== undefined ? timesFrom(recurrences, state, dueAt) : noTimes };
   },
   pause: (): CommandOf<'pause'> => ({ type: 'pause' }),
   remove: (history: History): CommandOf<'delete'> => ({ type: 'delete', confirmed: madeSureOf(history) }),

@@ -178,6 +178,13 @@ describe('without API keys', () => {
     refused(await ask(`host: ${host}\r\n`, '/tasks', 'POST'), 'Host');
   });
 
+  test('a foreign host in the address itself is refused, whatever the Host says, and an own one is answered', async () => {
+    for (const foreign of ['http://evil.example', 'HTTP://evil.example:1', `http://localhost@evil.example`, 'https://10.0.0.1']) {
+      refused(await ask('host: localhost:PORT\r\n', `${foreign}/tasks`), 'Host');
+    }
+    expect((await ask('host: localhost:PORT\r\n', `http://localhost:${port}/tasks`)).status).toBe(200);
+  });
+
   test('a request of HTTP/1.0 without a Host is refused', async () => {
     refused(await exchangeRaw(errand.url, 'GET /tasks HTTP/1.0\r\n\r\n'), 'Host');
   });

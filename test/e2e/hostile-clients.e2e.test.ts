@@ -231,6 +231,12 @@ describe('what is not HTTP', () => {
     const noHost = await exchangeRaw(errand.url, 'GET /health HTTP/1.1\r\n\r\n');
     expect(noHost.status).toBe(400);
     expect(JSON.parse(noHost.body).detail).toContain('Host');
+    // Whoever stands in front may have gone by the other one.
+    for (const other of ['localhost', 'evil.example', '']) {
+      const twoHosts = await exchangeRaw(errand.url, `GET /health HTTP/1.1\r\nhost: localhost\r\nhost: ${other}\r\n\r\n`);
+      expect(twoHosts.status).toBe(400);
+      expect(JSON.parse(twoHosts.body).detail).toContain('Host');
+    }
     const expectation = await exchangeRaw(
       errand.url,
       'POST /tasks HTTP/1.1\r\nhost: localhost\r\nexpect: a-miracle\r\ncontent-length: 2\r\n\r\n{}',
@@ -338,6 +344,25 @@ describe('requests made to be read in two ways', () => {
     ['a folded header', `${head}x-a: b\r\n transfer-encoding: chunked\r\ncontent-length: 0\r\nx y: z\r\n\r\n${smuggled}`],
     ['a bare carriage return', `${head}x-a: b\rcontent-length: 5\r\n\r\n${chunkedEnd}${smuggled}`],
     ['a chunk longer than said', `${head}transfer-encoding: chunked\r\n\r\n1\r\nab\r\n${chunkedEnd}${smuggled}`],
+    ['a folded transfer encoding', `${head}content-length: 0\r\ntransfer-encoding:\r\n chunked\r\n\r\n${smuggled}`],
+    ['two transfer encodings', `${head}transfer-encoding: identity\r\ntransfer-encoding: chunked\r\ncontent-length: 0\r\n\r\n${smuggled}`],
+    ['chunked twice', `${head}transfer-encoding: chunked, chunked\r\n\r\n1\r\n${chunkedEnd}${smuggled}`],
+    ['chunked in quotes', `${head}transfer-encoding: "chunked"\r\ncontent-length: 0\r\n\r\n${smuggled}`],
+    ['a content length with white space in it', `${head}content-length: 0 ${smuggled.length}\r\n\r\n${smuggled}`],
+    ['a content length with an underscore', `${head}content-length: 0_0\r\n\r\n${smuggled}`],
+    ['a content length beyond numbers', `${head}content-length: 18446744073709551616\r\n\r\n${smuggled}`],
+    ['a header name with a NUL', `${head}content-length\u0000: 5\r\n\r\n${smuggled}`],
+    ['lines that end in line feeds alone', `POST /tasks/nobody/cancel HTTP/1.1\nhost: localhost\n\n${smuggled}`],
+    [
+      'chunked in HTTP/1.0, with a length',
+      `${head.replace('1.1', '1.0')}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n${chunkedEnd}${smuggled}`,
+    ],
+    [
+      'a chunk extension without an end',
+      `${head}transfer-encoding: chunked\r\n\r\n1;${'x'.repeat(20_000)}\r\na\r\n${chunkedEnd}${smuggled}`,
+    ],
+    ['a chunk size with a sign', `${head}transfer-encoding: chunked\r\n\r\n-1\r\n${chunkedEnd}${smuggled}`],
+    ['a chunk size in hex with its prefix', `${head}transfer-encoding: chunked\r\n\r\n0x0\r\n\r\n${smuggled}`],
     ['a chunk size with a bare line feed', `${head}transfer-encoding: chunked\r\n\r\n0\n\n${smuggled}`],
   ];
   test.each(attempts)('are refused, and what is behind them is never run: %s', async (_what, bytes) => {

@@ -112,7 +112,8 @@ async function expectToGoOn(name: string, { runAt, answer }: Left, dataDir: stri
   });
 }
 
-describe('a log that is moved', () => {
+/** Side by side: most of their time is that of a task that is not due yet. */
+describe.concurrent('a log that is moved', () => {
   test('to another server goes on there: what is due runs in time, what has ended is not called again', async () => {
     const left = await serverWithHistory('server');
     const file = join(temporaryFolder(), 'log.jsonl');

@@ -18,7 +18,7 @@ afterAll(async () => {
 });
 
 const to = (path: string, more: object = {}) => ({ request: { url: `${target.url}/${path}`, ...more } });
-const ended = (id: string, withinMs?: number): Promise<ApiAnswer['body']> =>
+const ended = (id: string, withinMs = 30_000): Promise<ApiAnswer['body']> =>
   until(
     `the end of ${id}`,
     async () => {
@@ -29,7 +29,7 @@ const ended = (id: string, withinMs?: number): Promise<ApiAnswer['body']> =>
   );
 const paths = (prefix: string) => target.receipts().flatMap(({ path }) => (path.startsWith(`/${prefix}`) ? [path.slice(1)] : []));
 
-describe('an orchestration', () => {
+describe.concurrent('an orchestration', () => {
   test('runs its steps one after the other, each with its check, and tells the end', async () => {
     const asked = {
       id: 'order-42/ship',
@@ -112,6 +112,7 @@ describe('an orchestration', () => {
       ],
     });
     expect(paths('weak')).toEqual(['weak-1', 'weak-check', 'weak-check', 'weak-check', 'weak-fallback']);
+    expect((await client.post('/orchestrations/weak/cancel')).status).toBe(409);
   });
 
   test.each([
@@ -170,7 +171,7 @@ describe('an orchestration', () => {
     expect(target.receipts('/never-1')).toEqual([]);
   });
 
-  test('is cancelled during a step: the call under way ends, and nothing follows', async () => {
+  test('is not changed during a step, and cancelled: the call under way ends, and nothing follows', async () => {
     const { promise: held, resolve: release } = Promise.withResolvers<{ status: number }>();
     target.on('/stopped-1', () => held);
     await client.post('/orchestrations', {
@@ -179,13 +180,13 @@ describe('an orchestration', () => {
       callback: { url: `${target.url}/stopped-told` },
     });
     await target.received('/stopped-1');
+    expect((await client.patch('/orchestrations/stopped', { steps: [{ task: to('stopped-other') }] })).status).toBe(409);
     expect((await client.post('/orchestrations/stopped/cancel')).body.status).toBe('cancelled');
     release({ status: 503 });
     const task = await client.taskFinished('stopped.1');
     expect(task).toMatchObject({ status: 'failed', error: { kind: 'cancelled' } });
     await target.received('/stopped-told');
     expect(paths('stopped')).toEqual(['stopped-1', 'stopped-told']);
-    expect((await client.post('/orchestrations/weak/cancel')).status).toBe(409);
   });
 
   test('fails at a step whose id belongs to somebody else, and leaves that task alone', async () => {
@@ -218,6 +219,10 @@ describe('wrong orchestrations', () => {
     [{ steps: [{ task }, { task: { request: { url: 'x' } } }] }, 'steps[1].task.request.url'],
     [{ steps: [{ task: { ...task, bodyFrom: 'next' } }] }, 'steps[0].task.bodyFrom'],
     [{ steps: [{ task: { ...task, bodyFrom: 'previous' } }] }, 'steps[0].task.bodyFrom'],
+    [{ steps: [{ task, fallback: { ...task, bodyFrom: 'previous' } }] }, 'steps[0].fallback.bodyFrom'],
+    [{ steps: [{ task, check: task, fallback: { ...task, bodyFrom: 'previous' } }] }, 'steps[0].fallback.bodyFrom'],
+    [{ steps: [{ task }], fallback: { ...task, bodyFrom: 'previous' } }, 'fallback.bodyFrom'],
+    [{ steps: [{ task }], check: task, fallback: { ...task, bodyFrom: 'previous' } }, 'fallback.bodyFrom'],
     [{ steps: [{ task, check: { retries: 1 } }] }, 'steps[0].check.request'],
     [{ steps: [{ task, check: { ...task, retries: 101 } }] }, 'steps[0].check.retries'],
     [{ steps: [{ task: { runner: { name: 'nobody' } } }] }, 'steps[0].task.runner.name'],
@@ -228,6 +233,22 @@ describe('wrong orchestrations', () => {
     const answer = await client.post('/orchestrations', body);
     expect(answer.status).toBe(400);
     expect(answer.body.errors.map((error: { path: string }) => error.path)).toContain(path);
+  });
+
+  test('are refused as changes too, by what they would come to', async () => {
+    const fallback = { ...task, bodyFrom: 'previous' };
+    const second = { task: { ...task, bodyFrom: 'previous' } };
+    await client.post('/orchestrations', { id: 'patched', delay: '1h', steps: [{ task, fallback: null }, second], fallback });
+    for (const [changes, path] of [
+      [{ steps: [second] }, 'steps[0].task.bodyFrom'],
+      [{ steps: [{ task }] }, 'fallback.bodyFrom'],
+    ] as const) {
+      expect(await client.patch('/orchestrations/patched', changes)).toMatchObject({ status: 400, body: { errors: [{ path }] } });
+    }
+    expect(await client.patch('/orchestrations/patched', { steps: [{ task }], fallback: null })).toMatchObject({
+      status: 200,
+      body: { version: 2 },
+    });
   });
 
   test('that are too large are refused, and there is none that was not made', async () => {

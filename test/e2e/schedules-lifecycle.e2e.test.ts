@@ -133,6 +133,28 @@ describe.concurrent('a schedule', () => {
   });
 
   test('fires nothing while it is paused, and goes on with the next regular time', async () => {
+    await client.post('/schedules', { id: 'asleep', every: '1s', overlap: 'allow', misfire: 'run-all', task: to('asleep') });
+    await target.received('/asleep');
+    const { occurrences } = (await client.post('/schedules/asleep/pause')).body;
+    // Another one shows that two of its times pass.
+    await client.post('/schedules', { id: 'awake', every: '1s', maxOccurrences: 3, overlap: 'allow', task: to('awake') });
+    await target.received('/awake', 3);
+    expect((await client.get('/schedules/asleep')).body).toMatchObject({ status: 'paused', occurrences });
+    expect(target.receipts('/asleep')).toHaveLength(occurrences);
+    await client.post('/schedules/asleep/resume');
+    await target.received('/asleep', occurrences + 1);
+    const { events } = (await client.get('/schedules/asleep/events')).body;
+    await client.delete('/schedules/asleep');
+    const resumed = events.findIndex(({ type }: { type: string }) => type === 'ScheduleResumed');
+    const [first, next] = [events.slice(0, resumed), events.slice(resumed + 1)].map((part) =>
+      part.find(({ type }: { type: string }) => type === 'OccurrenceFired'),
+    );
+    expect(next.data.occurrence).toBe(occurrences + 1);
+    expect(Date.parse(next.data.dueAt)).toBeGreaterThan(Date.parse(events[resumed].occurredAt));
+    expect((Date.parse(next.data.dueAt) - Date.parse(first.data.dueAt)) % 1_000).toBe(0);
+  });
+
+  test('is paused and resumed once, however often it is asked', async () => {
     await client.post('/schedules', hourly('resting'));
     const paused = await client.post('/schedules/resting/pause');
     expect(paused).toMatchObject({ status: 200, body: { status: 'paused', version: 2, nextRuns: [] } });

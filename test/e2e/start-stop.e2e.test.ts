@@ -191,33 +191,6 @@ describe('an orderly stop', () => {
     await again.stop();
   });
 
-  test.runIf(runsHere('recovery at the start'))(
-    'interrupts a call that hangs when its time is over, and tries it again after the restart',
-    async () => {
-      const errand = await startErrand();
-      const client = createClient(errand.url);
-      target.on('/hangs-once', (_receipt, _response, nth) => (nth === 1 ? 'taken' : undefined));
-      await client.post('/tasks', { id: 'hangs', request: { url: `${target.url}/hangs-once` }, timeout: '5m', retry: quickRetry });
-      await target.received('/hangs-once');
-
-      const beganAt = performance.now();
-      expect(await errand.stop()).toBe(0);
-      expect(performance.now() - beganAt).toBeLessThan(stopLimitMs + slackMs);
-
-      const again = await errand.restart();
-      expect(await client.taskFinished('hangs')).toMatchObject({ status: 'succeeded', attempt: 2 });
-      expect(await historyOf(again.url, 'hangs')).toEqual([
-        'TaskScheduled',
-        'TaskStarted',
-        'TaskFailed interrupted',
-        'TaskStarted',
-        'TaskSucceeded',
-      ]);
-      expect(target.receipts('/hangs-once')).toHaveLength(2);
-      await again.stop();
-    },
-  );
-
   test('a second signal ends it at once', async () => {
     const errand = await startErrand();
     const client = createClient(errand.url);
@@ -310,8 +283,35 @@ describe('a restart', () => {
       await again.stop();
     },
   );
+});
 
-  test('runs what fell due while nothing ran, and what is due later not before its time', async () => {
+/** Side by side: nearly all of their time passes without anything to do. */
+describe.concurrent('a stop, the time that passes, and a start', () => {
+  test.runIf(runsHere('recovery at the start'))('interrupt a call that hangs when its time is over, and try it again', async () => {
+    const errand = await startErrand();
+    const client = createClient(errand.url);
+    target.on('/hangs-once', (_receipt, _response, nth) => (nth === 1 ? 'taken' : undefined));
+    await client.post('/tasks', { id: 'hangs', request: { url: `${target.url}/hangs-once` }, timeout: '5m', retry: quickRetry });
+    await target.received('/hangs-once');
+
+    const beganAt = performance.now();
+    expect(await errand.stop()).toBe(0);
+    expect(performance.now() - beganAt).toBeLessThan(stopLimitMs + slackMs);
+
+    const again = await errand.restart();
+    expect(await client.taskFinished('hangs')).toMatchObject({ status: 'succeeded', attempt: 2 });
+    expect(await historyOf(again.url, 'hangs')).toEqual([
+      'TaskScheduled',
+      'TaskStarted',
+      'TaskFailed interrupted',
+      'TaskStarted',
+      'TaskSucceeded',
+    ]);
+    expect(target.receipts('/hangs-once')).toHaveLength(2);
+    await again.stop();
+  });
+
+  test('run what fell due meanwhile, and what is due later not before its time', async () => {
     const errand = await startErrand();
     const client = createClient(errand.url);
     const request = { url: `${target.url}/downtime` };

@@ -47,7 +47,7 @@ async function expectGone(id: string): Promise<void> {
   expect(answers.map(({ status }) => status)).toEqual(Array(12).fill(404));
 }
 
-describe('a deletion', () => {
+describe.concurrent('a deletion', () => {
   test('removes a pending task from every read, and it is never called', async () => {
     // Long enough to show in the list before: on AWS that takes a second or two.
     const body = call('pending', { delay: '4s', labels: { set: 'deleted' } });

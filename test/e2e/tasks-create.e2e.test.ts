@@ -93,7 +93,7 @@ describe('the answer to a create', () => {
       timeoutMs: 60_000,
       completeWithinMs: 172_800_000,
       maxAttempts: 4,
-      retry: { maxAttempts: 4, delays: [5_000, 300_000, 90_000], jitter: 0 },
+      retry: { delays: [5_000, 300_000, 90_000], jitter: 0 },
       startBeforeMs: 7_200_000,
       callback: { url: `${target.url}/told`, method: 'POST', headers: {}, on: ['failed'], status: 'none' },
       labels: { customer: '42' },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { StoredEvent } from '../../src/application/ports.ts';
+import type { StoredEvent, Wake } from '../../src/application/ports.ts';
+import { factsOfStream } from '../../src/domain/streams.ts';
 import { dispatchBatch } from '../../src/handlers/dispatch-batch.ts';
 import { callbackSpec, epoch } from '../domain/task-histories.ts';
 import { fail, start, succeed } from '../support/histories.ts';
@@ -77,6 +78,19 @@ describe('dispatching a batch of the stream', () => {
     expect(await dispatchBatch(ports, streamEvent([...three, ...firstOf('b')]))).toEqual(from(1));
 
     expect(ports.bus.published.map(({ stream }) => stream)).toEqual(['task#a']);
+  });
+
+  test('has the end of a task come again whose parent could not be woken, and parks nothing for a parent', async () => {
+    const ports = world();
+    const child = storedEvents(succeed(start(created('task#s.1', { origin: { scheduleId: 's', occurrence: 1 } }))));
+    const isParents = ({ stream }: Wake) => stream === 'schedule#s';
+    ports.wakes.refuses = isParents;
+
+    expect(await dispatchBatch(ports, streamEvent(child))).toEqual(from(2));
+    expect(ports.bus.published.map(({ version }) => version)).toEqual([1, 2]);
+    ports.wakes.send = async (wakes) => wakes.filter(isParents).map((wake) => ({ ...wake, refused: true }));
+    expect(await dispatchBatch(ports, streamEvent(child))).toEqual(done);
+    expect(ports.repair.parked).toEqual([]);
   });
 
   test('parks a wake that its queue will never take, which keeps nothing from the bus', async () => {
@@ -178,6 +192,17 @@ describe('dispatching a batch of the stream', () => {
       'task#asking TaskStarted',
       'task#asking TaskSucceeded',
     ]);
+  });
+
+  test('tells nobody that a stream was erased, of whichever kind it is', async () => {
+    const ports = world();
+    const erased = ['task#a', 'schedule#a', 'orchestration#a'].map((stream): StoredEvent => {
+      const facts = factsOfStream(stream, { status: 'deleted', id: 'a', version: 1, createdAt: epoch, updatedAt: epoch, ended: null });
+      return { ...(three[0] as StoredEvent), stream, type: 'Erased', data: {}, facts };
+    });
+
+    expect(await dispatchBatch(ports, streamEvent(erased))).toEqual(done);
+    expect(ports.bus.published).toEqual([]);
   });
 
   test('publishes callbacks alone when no type is asked for', async () => {

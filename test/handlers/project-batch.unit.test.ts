@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { UnreadableEvent, type ViewWrite } from '../../src/application/ports.ts';
+import { UnreadableEvent, type ViewWrite, type Wake } from '../../src/application/ports.ts';
 import { projectBatch } from '../../src/handlers/project-batch.ts';
 import { epoch, hour, minute, second } from '../domain/task-histories.ts';
 import { start, succeed } from '../support/histories.ts';
@@ -233,6 +233,19 @@ describe('due rows that are written late', () => {
 
       expect(answer).toEqual(from(3));
     }
+  });
+
+  test('come again also when it is the wake of their parent that cannot be sent, for which nothing can be parked', async () => {
+    const ports = world();
+    ports.clock.set(epoch + 10 * minute);
+    const child = storedEvents(succeed(start(created('task#s.1', { origin: { scheduleId: 's', occurrence: 1 } }))));
+    const isParents = ({ stream }: Wake) => stream === 'schedule#s';
+    ports.wakes.refuses = isParents;
+
+    expect(await projectBatch(ports, streamEvent(child))).toEqual(from(2));
+    ports.wakes.send = async (wakes) => wakes.filter(isParents).map((wake) => ({ ...wake, refused: true }));
+    expect(await projectBatch(ports, streamEvent(child))).toEqual(done);
+    expect(ports.repair.parked).toEqual([]);
   });
 
   test('get no wake from a batch that comes again, but from the try that carries it through', async () => {

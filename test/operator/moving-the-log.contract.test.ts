@@ -5,9 +5,11 @@ import type { StoredEvent } from '../../src/application/ports.ts';
 import { exportLog } from '../../src/operator/export-log.ts';
 import { importLog } from '../../src/operator/import-log.ts';
 import type { Manifest } from '../../src/operator/log-file.ts';
-import { httpAction } from '../domain/task-histories.ts';
+import { definitionWith as orchestrationWith, step, stepTemplate } from '../domain/orchestration/histories.ts';
+import { epoch, hour, httpAction } from '../domain/task-histories.ts';
 import { isDynoxideInstalled } from '../support/dynoxide.ts';
 import { start, succeed } from '../support/histories.ts';
+import { ParentsWorld } from '../support/parents-world.ts';
 import { anyHistories, created } from '../support/stored-events.ts';
 import { at, atRest, emptyPlace, eventsAt, type Kind, type Place, placeWith, temporaryFolder } from './places.ts';
 
@@ -41,6 +43,19 @@ function rich(): readonly StoredEvent[] {
   return [...atRest(succeed(start(large))), ...atRest(odd)];
 }
 
+/** A schedule that has fired and goes on, one that has finished, and an orchestration between two steps, as a host at rest holds them. */
+async function parents(): Promise<readonly StoredEvent[]> {
+  const world = new ParentsWorld();
+  await world.createSchedule('nightly/report', {});
+  await world.createSchedule('weekly', { overlap: 'allow', maxOccurrences: 2 });
+  const task = { ...stepTemplate, action: { ...stepTemplate.action, headers: [] } } as typeof stepTemplate;
+  await world.createOrchestration('order', orchestrationWith({ steps: [step({ task }), step({ task, delayMs: hour })] }), epoch);
+  await world.settle(() => world.events('schedule', 'nightly/report').length > 5);
+  expect(['nightly/report', 'weekly'].map((id) => world.state('schedule', id).status)).toEqual(['active', 'finished']);
+  expect(world.state('orchestration', 'order')).toMatchObject({ status: 'running' });
+  return world.world.log.records;
+}
+
 describe.each(ways)('a log that is moved from the %s to the %s host', (from, to) => {
   test('arrives with every event as it was and every byte beside it, marked as imported', async () => {
     const source = await placeWith(from, rich());
@@ -53,6 +68,22 @@ describe.each(ways)('a log that is moved from the %s to the %s host', (from, to)
     expect([...after].sort(byKey).map(withoutPlace)).toEqual([...before].sort(byKey).map(withoutPlace));
     expect(after.every((event) => event.imported === true)).toBe(true);
     expect(after.some(({ body }) => (body?.length ?? 0) > 8 * 1_024)).toBe(true);
+  });
+
+  test('has the same checksums and read models with schedules and orchestrations that are open', async () => {
+    const source = await placeWith(from, await parents());
+    const target = await emptyPlace(to);
+    const first = await exported(source);
+    await imported(target, first.file);
+
+    const { manifest } = await exported(target);
+
+    const { events, streams, bodies, eventsChecksum, foldsChecksum, keys } = first.manifest;
+    expect(manifest).toMatchObject({ events, streams, bodies, eventsChecksum, foldsChecksum, keys });
+    const found = (await eventsAt(target)).map(({ stream }) => stream);
+    for (const stream of ['schedule#nightly/report', 'schedule#weekly', 'orchestration#order', 'task#order.1', 'task#weekly.2'])
+      expect(found).toContain(stream);
+    expect(await at(target, (host) => host.check(silent, silent))).toBe(true);
   });
 
   test('has the same checksums when it is exported again, whatever its history', { timeout: 120_000 }, async () => {

@@ -28,7 +28,14 @@ function createHost({ capacity = 1_000, concurrency = 64, waitingPerTarget = 100
   const runs: Run[] = [];
   const logger = rememberingLogger();
   const hang = new Map<string, Promise<void>>();
-  const state = { loads: 0, failLoads: 0, whileLoading: async (): Promise<void> => undefined };
+  const looks = new Map<string, number>();
+  const state = {
+    loads: 0,
+    failLoads: 0,
+    stays: (_stream: string): boolean => false,
+    fails: (_stream: string): boolean => false,
+    whileLoading: async (): Promise<void> => undefined,
+  };
   const scheduler = new Scheduler({
     clock,
     logger,
@@ -37,9 +44,12 @@ function createHost({ capacity = 1_000, concurrency = 64, waitingPerTarget = 100
     waitingPerTarget,
     async run({ kind, wake }) {
       await hang.get(wake.target ?? '');
+      if (state.fails(wake.stream)) throw new Error('the log cannot be read');
       const row = index.get(wake.stream);
       // A stale or duplicate wake finds nothing to do.
       if (row === undefined || row.dueAt > clock.now()) return;
+      looks.set(wake.stream, (looks.get(wake.stream) ?? 0) + 1);
+      if (state.stays(wake.stream)) return;
       index.remove(wake.stream);
       runs.push({ stream: wake.stream, dueAt: row.dueAt, at: clock.now(), kind });
     },
@@ -59,6 +69,7 @@ function createHost({ capacity = 1_000, concurrency = 64, waitingPerTarget = 100
     scheduler,
     index,
     runs,
+    looks,
     logger,
     hang,
     state,
@@ -175,6 +186,43 @@ describe('the scheduler', () => {
     expect(host.runs).toHaveLength(45_000);
   });
 
+  test('looks at what waits for tasks of its own 1, 2, 4 ... 32 minutes after its time and then hourly, however many they are', async () => {
+    const host = createHost({ waitingPerTarget: 100_000 });
+    await host.scheduler.start();
+    const waiting = Array.from({ length: 30_000 }, (_, index) => wakeAt(epoch + 10 * minute + second + index, { target: null }));
+    host.state.stays = () => true;
+    host.index.add(waiting);
+    const looks = () => new Set(waiting.map(({ stream }) => host.looks.get(stream) ?? 0));
+
+    const counts: number[][] = [];
+    for (const [from, until] of [
+      [0, 11],
+      [11, 12.5],
+      [12.5, 13.5],
+      [13.5, 45],
+      [45, 190],
+    ] as const) {
+      await host.pass((until - from) * minute);
+      counts.push([...looks()]);
+    }
+    // The wakes were lost: looked at after 5 seconds, 1, 2, 4, 8, 16 and 32 minutes, and twice on the hour.
+    expect(counts).toEqual([[1], [2], [3], [7], [9]]);
+  });
+
+  test('sends what could not be done again a minute later, as often as it takes', async () => {
+    const host = createHost();
+    await host.scheduler.start();
+    const bad = wakeAt(epoch + second);
+    host.state.fails = (stream) => stream === bad.stream && clock.now() < epoch + 10 * minute;
+    await host.add(bad, wakeAt(epoch + second));
+
+    await host.pass(12 * minute);
+
+    expect(host.runs).toHaveLength(2);
+    expect(Math.max(...host.runs.map(({ at }) => at)) - (epoch + 10 * minute)).toBeLessThanOrEqual(minute);
+    expect(host.logger.lines.filter((line) => line.includes('could not be done'))).toHaveLength(10);
+  });
+
   test('when the clock is set forward runs what became due within a second, and what it did not hold with the next sweep', async () => {
     const host = createHost();
     await host.scheduler.start();
@@ -240,11 +288,12 @@ describe('the scheduler', () => {
   }, 60_000);
 
   test.each([
-    ['one target', 1],
-    ['forty targets', 40],
-  ])('runs 20,000 wakes of %s that are all due at the same millisecond with room for 500', async (_what, targets) => {
+    ['one target', () => 't'],
+    ['forty targets', (index: number) => `t${index % 40}`],
+    ['schedules and orchestrations, which have no target', () => null],
+  ])('runs 20,000 wakes of %s that are all due at the same millisecond with room for 500', async (_what, targetOf) => {
     const host = createHost({ capacity: 500, concurrency: 100, waitingPerTarget: 200 });
-    const wakes = Array.from({ length: 20_000 }, (_, index) => wakeAt(epoch + minute, { target: `t${index % targets}` }));
+    const wakes = Array.from({ length: 20_000 }, (_, index) => wakeAt(epoch + minute, { target: targetOf(index) }));
     host.index.add(wakes);
     await host.scheduler.start();
     await host.scheduler.send(wakes);
@@ -320,6 +369,22 @@ describe('the scheduler', () => {
 
     expect(host.runs).toHaveLength(212);
     expect(host.state.loads).toBe(loads);
+  });
+
+  test('looks once at each of many that wait for tasks of their own, and finds what is due behind them', async () => {
+    const host = createHost({ waitingPerTarget: 10 });
+    const waiting = Array.from({ length: 500 }, (_, index) => wakeAt(epoch - second + index, { target: null }));
+    const streams = new Set(waiting.map(({ stream }) => stream));
+    host.state.stays = (stream) => streams.has(stream);
+    host.index.add([...waiting, wakeAt(epoch - 1, { target: null })]);
+    await host.scheduler.start();
+
+    await host.pass(10 * second);
+
+    expect(host.runs).toHaveLength(1);
+    expect([...streams].filter((stream) => !host.looks.has(stream))).toEqual([]);
+    expect(Math.max(...host.looks.values())).toBeLessThanOrEqual(2);
+    expect(host.state.loads).toBeLessThan(200);
   });
 
   test('is on time also when it is sent far wakes by the hundred while it loads near ones', async () => {

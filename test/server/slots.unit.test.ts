@@ -115,7 +115,7 @@ describe('slots', () => {
     await end('2');
     expect(room).toEqual(['a']);
 
-    slots.restored('a');
+    expect(slots.takeLetGo('a')).toEqual({ dueAt: 0, stream: '' });
     await end('3');
     expect(room).toEqual(['a']);
   });

@@ -72,6 +72,10 @@ export class MemoryReadModels implements ReadModels {
     };
   }
 
+  streamsWithStatus(status: TaskStatus): readonly string[] {
+    return [...this.#views.values()].filter(({ state }) => state.status === status).map(({ stream }) => stream);
+  }
+
   /** The whole due index, earliest first. */
   dueRows(): readonly Wake[] {
     return [...this.#views.values()]

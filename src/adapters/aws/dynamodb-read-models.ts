@@ -50,7 +50,7 @@ export class DynamoReadModels implements ReadModels {
     return pages.flat().sort(byDue).slice(0, limit);
   }
 
-  #dueBetween(shard: string, from: number, until: number, target?: string): QueryCommandInput {
+  #dueBetween(shard: string, from: number, until: number, target?: string | null): QueryCommandInput {
     return {
       TableName: this.#options.viewsTable,
       IndexName: 'due',
@@ -59,9 +59,9 @@ export class DynamoReadModels implements ReadModels {
         ':shard': { S: shard },
         ':from': { N: String(Math.max(0, Math.floor(from))) },
         ':until': { N: String(Math.floor(until)) },
-        ...(target === undefined ? {} : { ':target': { S: target } }),
+        ...(target == null ? {} : { ':target': { S: target } }),
       },
-      ...(target === undefined ? {} : { FilterExpression: 'target = :target' }),
+      ...(target === undefined ? {} : { FilterExpression: target === null ? 'attribute_not_exists(target)' : 'target = :target' }),
     };
   }
 

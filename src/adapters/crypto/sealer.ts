@@ -55,6 +55,21 @@ export function createSealer(keys: readonly Uint8Array[]): Sealer {
   const byId = new Map(ring.map((key) => [key.id, { key, fingerprints: fingerprintKey(key) }]));
   const newest = { key: ring[0], fingerprints: fingerprintKey(ring[0]) };
 
+  const open: Sealer['open'] = (name, sealed) => {
+    const [, id = '', text = ''] = sealedShape.exec(sealed) ?? [];
+    const packed = Buffer.from(text, 'base64url');
+    if (packed.length < nonceBytes + tagBytes || packed.toString('base64url') !== text) {
+      throw new Error(`the value of ${name} is not a sealed one`);
+    }
+    const found = byId.get(id);
+    if (found === undefined) throw new Error(`the value of ${name} was sealed with the key ${id}, which is not among the sealing keys`);
+    try {
+      return openWith(found.key, name, packed);
+    } catch (cause) {
+      throw new Error(`the value of ${name} does not open with the key ${id}: it was changed, or sealed for another name`, { cause });
+    }
+  };
+
   return {
     seal: (name, value) => {
       const nonce = randomBytes(nonceBytes);
@@ -63,19 +78,16 @@ export function createSealer(keys: readonly Uint8Array[]): Sealer {
       const sealed = [nonce, sealing.update(value, 'utf8'), sealing.final(), sealing.getAuthTag()];
       return `v1.${newest.key.id}.${Buffer.concat(sealed).toString('base64url')}`;
     },
-    open: (name, sealed) => {
-      const [, id = '', text = ''] = sealedShape.exec(sealed) ?? [];
-      const packed = Buffer.from(text, 'base64url');
-      if (packed.length < nonceBytes + tagBytes || packed.toString('base64url') !== text) {
-        throw new Error(`the value of ${name} is not a sealed one`);
-      }
-      const found = byId.get(id);
-      if (found === undefined) throw new Error(`the value of ${name} was sealed with the key ${id}, which is not among the sealing keys`);
+    open,
+    holds: (name, sealed, value) => {
+      let opened: string;
       try {
-        return openWith(found.key, name, packed);
-      } catch (cause) {
-        throw new Error(`the value of ${name} does not open with the key ${id}: it was changed, or sealed for another name`, { cause });
+        opened = open(name, sealed);
+      } catch {
+        return false;
       }
+      // As MACs, so that not even the length is told.
+      return timingSafeEqual(hmac(newest.fingerprints, opened), hmac(newest.fingerprints, value));
     },
     fingerprint: (content) => `${newest.key.id}.${hmac(newest.fingerprints, content).toString('base64url')}`,
     matches: (fingerprint, content) => {

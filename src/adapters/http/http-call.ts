@@ -23,6 +23,8 @@ const whileDoing = {
 const noBytes = new Uint8Array(0);
 /** A body that drips in byte by byte is put together this often, so that it costs memory by its size and not by its pieces. */
 const piecesAtMost = 128;
+/** A target that sends these without an end would be read, and cost the whole process its time, until the deadline. */
+const interimAnswersAtMost = 100;
 
 function expire(call: HttpCall): void {
   call.expire();
@@ -40,6 +42,7 @@ export class HttpCall implements Dispatcher.DispatchHandler {
   #carrier: Carrier | null = null;
   #phase: Phase = 'queued';
   #written = false;
+  #interimAnswers = 0;
   #timer: NodeJS.Timeout | undefined;
   #startedAt = 0;
   #status = 0;
@@ -137,8 +140,15 @@ export class HttpCall implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
+    if (this.over) return;
     // Interim answers (102, 103) precede the one that counts.
-    if (this.over || status < 200) return;
+    if (status < 200) {
+      this.#interimAnswers += 1;
+      if (this.#interimAnswers > interimAnswersAtMost) {
+        this.settle({ kind: 'network', message: `more than ${interimAnswersAtMost} interim answers came before the response` });
+      }
+      return;
+    }
     this.#phase = 'body';
     this.#status = status;
     this.#headers = keptHeaders(headers);

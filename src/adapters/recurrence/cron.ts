@@ -1,5 +1,6 @@
-import { Cron, CronPattern } from 'croner';
+import { CronPattern } from 'croner';
 import { limits } from '../../domain/limits.ts';
+import { daysOf } from './cron-days.ts';
 import type { WallTimes } from './wall-times.ts';
 
 const day = 86_400_000;
@@ -11,7 +12,6 @@ export type CronTimes = { readonly walls: WallTimes; readonly follows: 'real-tim
 
 /** Expressions are short and most schedules share few of them; a cache that is full is emptied. */
 const cachedExpressions = 10_000;
-const cachedDays = 64;
 const compiled = new Map<string, CronTimes>();
 
 /** The times of an expression that `cronProblem` finds nothing wrong with. */
@@ -78,7 +78,7 @@ const below = (numbers: readonly number[], bound: number): number => numbers.fil
 function wallTimes(fields: readonly string[]): WallTimes {
   const pattern = new CronPattern(fields.join(' '), undefined, { mode: '6-part' });
   const [hours, minutes, seconds] = [numbersIn(pattern.hour), numbersIn(pattern.minute), numbersIn(pattern.second)];
-  const days = daysOf(pattern, fields);
+  const days = daysOf(fields.slice(3));
   const perDay = hours.length * minutes.length * seconds.length;
 
   /** The n-th time of a day, n from 0, in milliseconds from its start. */
@@ -121,46 +121,6 @@ function wallTimes(fields: readonly string[]): WallTimes {
       if (upTo <= after) return 0;
       const [first, last] = [dayOf(after), dayOf(upTo)];
       return days.count(first - 1, last - 1) * perDay + countOn(last, upTo - last * day) - countOn(first, after - first * day);
-    },
-  };
-}
-
-/** The days an expression means, numbered from 1970-01-01. */
-type Days = {
-  has(date: number): boolean;
-  after(date: number): number | null;
-  before(date: number): number | null;
-  /** After `after`, up to and including `upTo`. */
-  count(after: number, upTo: number): number;
-};
-
-function daysOf(pattern: CronPattern, fields: readonly string[]): Days {
-  if (pattern.starDOM && pattern.starDOW && pattern.month.every((bit) => bit === 1)) {
-    return { has: () => true, after: (date) => date + 1, before: (date) => date - 1, count: (after, upTo) => upTo - after };
-  }
-  const midnights = new Cron(`0 0 0 ${fields.slice(3).join(' ')}`, { paused: true, mode: '6-part', utcOffset: 0 });
-  // Almost every question is about the few days that the ones before were about.
-  const memo = new Map<number, number | null>();
-  const after = (date: number): number | null => {
-    const known = memo.get(date);
-    if (known !== undefined) return known;
-    const found = midnights.nextRun(new Date(date * day));
-    const next = found === null ? null : found.getTime() / day;
-    if (memo.size >= cachedDays) memo.clear();
-    memo.set(date, next);
-    return next;
-  };
-  return {
-    has: (date) => after(date - 1) === date,
-    after,
-    before(date) {
-      const [found] = midnights.previousRuns(1, new Date(date * day));
-      return found === undefined ? null : found.getTime() / day;
-    },
-    count(from, upTo) {
-      let count = 0;
-      for (let date = after(from); date !== null && date <= upTo; date = after(date)) count += 1;
-      return count;
     },
   };
 }

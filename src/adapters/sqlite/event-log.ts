@@ -50,6 +50,7 @@ export class SqliteEventLog implements EventLog, PositionedLog {
   readonly #insert: StatementSync;
   readonly #insertBody: StatementSync;
   readonly #insertSnapshot: StatementSync;
+  readonly #dropSnapshots: StatementSync;
   readonly #commitOf: StatementSync;
   readonly #range: StatementSync;
   readonly #newest: StatementSync;
@@ -80,6 +81,7 @@ export class SqliteEventLog implements EventLog, PositionedLog {
     this.#insertSnapshot = database.prepare(
       'INSERT OR REPLACE INTO snapshots (stream, version, schema_version, state) VALUES (?, ?, ?, ?)',
     );
+    this.#dropSnapshots = database.prepare('DELETE FROM snapshots WHERE stream = ? AND schema_version = ? AND version < ?');
     this.#commitOf = database.prepare('SELECT commit_id FROM events WHERE stream = ? AND version = ?');
     this.#range = database.prepare(
       `SELECT ${columns} FROM events WHERE stream = ? AND version > ? AND version <= ? ORDER BY version LIMIT ?`,
@@ -178,7 +180,11 @@ export class SqliteEventLog implements EventLog, PositionedLog {
     );
     if (changes === 0) return this.#commitOf.get(stream, version)?.['commit_id'] === commitId ? 'mine' : 'theirs';
     if (apart) this.#insertBody.run(stream, commitId, body);
-    if (snapshot !== undefined) this.#insertSnapshot.run(stream, snapshot.version, snapshot.schemaVersion, snapshot.state);
+    if (snapshot !== undefined) {
+      this.#insertSnapshot.run(stream, snapshot.version, snapshot.schemaVersion, snapshot.state);
+      // The newest one is all that is ever read, by this version of Errand and by one before it that may come back.
+      this.#dropSnapshots.run(stream, snapshot.schemaVersion, snapshot.version);
+    }
     return 'new';
   }
 

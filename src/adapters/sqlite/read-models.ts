@@ -62,7 +62,7 @@ export class SqliteReadModels implements ReadModels {
     const due = 'SELECT stream, version, due_at, target, lane FROM views';
     const order = 'AND (due_at, stream) > (?, ?) ORDER BY due_at, stream LIMIT ?';
     this.#due = database.prepare(`${due} WHERE due_at IS NOT NULL AND due_at <= ? ${order}`);
-    this.#dueOfTarget = database.prepare(`${due} WHERE target = ? AND due_at IS NOT NULL AND due_at <= ? ${order}`);
+    this.#dueOfTarget = database.prepare(`${due} WHERE target IS ? AND due_at IS NOT NULL AND due_at <= ? ${order}`);
   }
 
   async read(streams: readonly string[]): Promise<ReadonlyMap<string, View>> {

@@ -1,10 +1,10 @@
 import { callbackDelaysMs, callbackJitter, limits } from '../limits.ts';
 import type { Action, CallbackSpec, Header, Labels, Origin, TaskDefinition } from '../task/events.ts';
 import type { BodyRef, TaskState } from '../task/state.ts';
-import { stepTaskId } from './child-ids.ts';
+import { checkTaskId, fallbackTaskId, stepTaskId } from './child-ids.ts';
 import type { ChildSeen } from './commands.ts';
 import { type BodyFrom, type ChildTemplate, checkOf, fallbackOf, type OrchestrationDefinition } from './definition.ts';
-import { isEnded, type Live, type OrchestrationState } from './state.ts';
+import { type Cancelled, isEnded, type Live, type OrchestrationState } from './state.ts';
 
 export type ChildOrigin = Extract<Origin, { readonly orchestrationId: string }>;
 
@@ -97,12 +97,30 @@ function isOwn(expected: ChildOrigin, origin: Origin | null): boolean {
 }
 
 /**
+ * The tasks that a cancel may have left open: of the step that it broke off, the child that was named last. What the state does not say
+ * any more, whether that was a check or the fallback, leaves two of them; either may not be there.
+ */
+export function leftBy({ id, steps }: Cancelled): readonly { readonly taskId: string; readonly origin: ChildOrigin }[] {
+  const brokenOff = steps.at(-1);
+  if (brokenOff?.status !== 'cancelled') return [];
+  const step = steps.length;
+  const left = (taskId: string, role: ChildOrigin['role']) => ({ taskId, origin: { orchestrationId: id, step, role } });
+  if (brokenOff.checks === 0) return [left(stepTaskId(id, step), 'task')];
+  return [left(checkTaskId(id, step, brokenOff.checks), 'check'), left(fallbackTaskId(id, step), 'fallback')];
+}
+
+/**
  * Whether an attempt of a child may still make its call, asked after its start and before the call: a child may have been made from
  * a state that was cancelled meanwhile. The callback tells of the end, so that the end does not stop it.
+ *
+ * A child is over before its orchestration finishes: what is open afterwards was tried again by hand, in a run of its own, and is a task
+ * like any other. In its first run it was made by a host that saw the task whose result it is sent, where another host saw that deleted
+ * and let the step fail.
  */
-export function mayCall(state: OrchestrationState, role: ChildOrigin['role']): boolean {
+export function mayCall(state: OrchestrationState, role: ChildOrigin['role'], run: number): boolean {
   if (role === 'callback') return true;
-  return state.status === 'running' && state.position.at !== 'end';
+  if (state.status === 'cancelled') return false;
+  return run > 1 || (state.status === 'running' && state.position.at !== 'end');
 }
 
 /** The bytes that a child is sent in place of its own body, and the content type that goes with them. */

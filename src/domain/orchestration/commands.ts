@@ -41,8 +41,6 @@ export type OrchestrationRefusal =
   | { readonly reason: 'missing' }
   | { readonly reason: 'deleted' }
   | { readonly reason: 'different-content' }
-  /** The first step is to be sent the result of a step before it. */
-  | { readonly reason: 'no-previous-step' }
   /** Made from an older state: read it again. */
   | { readonly reason: 'stale' }
   | { readonly reason: 'not-due'; readonly dueAt: number }

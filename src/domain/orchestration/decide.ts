@@ -40,13 +40,10 @@ function enteredAt(state: Live): number {
 /** What no plan may be; null for one that is fit to run. */
 function problemOf(plan: Plan): OrchestrationRefusal | null {
   const { steps, definition } = plan;
-  const [first] = steps;
-  if (first === undefined || steps.length > limits.stepsPerOrchestration) {
+  if (steps.length === 0 || steps.length > limits.stepsPerOrchestration) {
     return { reason: 'limit', limit: 'steps', value: limits.stepsPerOrchestration };
   }
-  if (definition.bytes > limits.definitionBytes) return { reason: 'limit', limit: 'definition', value: limits.definitionBytes };
-  const isSentMore = first.bodyFrom === 'previous' || first.fallback?.bodyFrom === 'previous';
-  return isSentMore ? { reason: 'no-previous-step' } : null;
+  return definition.bytes > limits.definitionBytes ? { reason: 'limit', limit: 'definition', value: limits.definitionBytes } : null;
 }
 
 function schedule(state: OrchestrationState, command: Command<'schedule'>): OrchestrationDecision {

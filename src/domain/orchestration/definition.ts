@@ -43,7 +43,7 @@ export type OrchestrationDefinition = {
   readonly callback: CallbackSpec | null;
 };
 
-/** The bytes of a definition as kept. `digest`, of what was sent, tells a repeated change from another one. */
+/** The bytes of a definition as kept. `digest`, a keyed one of what was sent, tells a repeated change from another one. */
 export type DefinitionNote = { readonly bytes: number; readonly digest: string };
 
 export type PlannedStep = {
@@ -69,6 +69,18 @@ export function checkOf(definition: OrchestrationDefinition, step: StepDefinitio
 /** The fallback of a step, its own or the default. */
 export function fallbackOf(definition: OrchestrationDefinition, step: StepDefinition): StepTemplate | null {
   return step.fallback === undefined ? definition.fallback : step.fallback;
+}
+
+/**
+ * The field by which the first step, or its fallback, would be sent the result of a step that is not there; null for a definition that
+ * asks no such thing. A fallback is looked at whether or not a check ever lets it run: what is wrong does not become right without one.
+ */
+export function previousOfFirst(definition: OrchestrationDefinition): string | null {
+  const [first] = definition.steps;
+  if (first === undefined) return null;
+  if (first.task.bodyFrom === 'previous') return 'steps[0].task.bodyFrom';
+  if (fallbackOf(definition, first)?.bodyFrom !== 'previous') return null;
+  return first.fallback === undefined ? 'fallback.bodyFrom' : 'steps[0].fallback.bodyFrom';
 }
 
 function planStep(definition: OrchestrationDefinition, step: StepDefinition): PlannedStep {

@@ -37,17 +37,21 @@ export type ScheduleCommand =
       readonly previous: { readonly taskId: string; readonly finished: boolean } | null;
       readonly confirmed: string | null;
     }
-  /** `key` numbers the trigger if the caller gave one; `exists` says that its task is there already, and ours. */
+  /**
+   * `key` numbers the trigger if the caller gave one; `exists` says that its task is there already, and ours. It was looked for after
+   * the state of `version` was read: the look counts for no other.
+   */
   | {
       readonly type: 'trigger';
       readonly now: number;
+      readonly version: number;
       readonly key: string | null;
       readonly exists: boolean;
       readonly confirmed: string | null;
     }
   | { readonly type: 'confirm-child'; readonly taskId: string }
   /** The child's id belongs to a task of somebody else. */
-  | { readonly type: 'give-up-child'; readonly taskId: string; readonly now: number; readonly times: Times }
+  | { readonly type: 'give-up-child'; readonly taskId: string; readonly times: Times }
   | { readonly type: 'delete'; readonly confirmed: string | null };
 
 export type ScheduleRefusal =
@@ -55,8 +59,8 @@ export type ScheduleRefusal =
   | { readonly reason: 'deleted' }
   | { readonly reason: 'different-content' }
   | { readonly reason: 'wrong-status'; readonly status: ScheduleStatus; readonly at: number }
-  /** No time is left between its start and its end. */
-  | { readonly reason: 'never-fires' }
+  /** No time is left between its start and its end, because of one of the fields that were given. */
+  | { readonly reason: 'never-fires'; readonly field: 'endAt' | 'startAt' | 'timezone' | 'cron' | 'every' | 'recurrence' }
   | { readonly reason: 'run-all-needs-allow' }
   | { readonly reason: 'not-due' }
   /** Due, but the occurrence before is unfinished: its end, or `nextLook`, is when to look again. */

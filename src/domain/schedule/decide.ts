@@ -3,9 +3,10 @@ import { limits } from '../limits.ts';
 import { sameValue } from '../same-value.ts';
 import { type Changed, changedBy } from './change.ts';
 import type { ScheduleCommand, ScheduleRefusal } from './commands.ts';
-import type { ScheduleDefinition, ScheduleEvent } from './events.ts';
+import type { ScheduleChanges, ScheduleDefinition, ScheduleEvent } from './events.ts';
 import { firstOf, type NextTime } from './jitter.ts';
-import { answers, lookupAt, lookupAtCreation, lookupFrom } from './lookup.ts';
+import { answers, lookupAfterChange, lookupAt, lookupAtCreation, lookupFrom } from './lookup.ts';
+import { fieldOf } from './recurrence.ts';
 import { type Active, childId, type Live, nextNumber, previousOf, remaining, type ScheduleState } from './state.ts';
 
 type ScheduleDecision = Decision<ScheduleEvent, ScheduleRefusal>;
@@ -66,10 +67,16 @@ function create(state: ScheduleState, command: Command<'create'>): ScheduleDecis
   if (state.status !== 'missing') return command.sameContent ? unchanged : refused({ reason: 'different-content' });
   const { id, definition, anchorAt, times } = command;
   if (!allowed(definition)) return refused({ reason: 'run-all-needs-allow' });
-  if (!answers(times, lookupAtCreation(command.now))) return stale;
+  if (!answers(times, lookupAtCreation(command.now, definition.startAt))) return stale;
   const next = firstOf(times.upcoming, { scheduleId: id, occurrence: 1, jitterMs: definition.jitterMs });
-  if (next === null) return refused({ reason: 'never-fires' });
+  if (next === null) return neverFires(definition);
   return happened({ type: 'ScheduleCreated', data: { ...definition, anchorAt, next } });
+}
+
+/** Names the one of the given fields that leaves no time. */
+function neverFires({ endAt = null, rule, startAt }: ScheduleChanges): ScheduleDecision {
+  const given = rule === undefined ? (startAt === undefined ? 'timezone' : 'startAt') : fieldOf(rule);
+  return refused({ reason: 'never-fires', field: endAt === null ? given : 'endAt' });
 }
 
 /** Catching up in order while each waits for the one before it would take as long as what was missed. */
@@ -85,7 +92,8 @@ function change(state: Live, command: Command<'change'>): ScheduleDecision {
   if (!allowed(changed.definition)) return refused({ reason: 'run-all-needs-allow' });
   const waiting = unconfirmedChild(state, command);
   if (waiting !== null) return waiting;
-  if (!answers(times, lookupFrom(state, now))) return stale;
+  if (!answers(times, lookupAfterChange(state, changes, now))) return stale;
+  if (changed.otherTimes && times.upcoming.length === 0) return neverFires(changes);
   if (state.changes >= limits.changesPerSchedule) {
     return refused({ reason: 'limit', limit: 'changes', value: limits.changesPerSchedule });
   }
@@ -152,19 +160,20 @@ function fire(state: Active, dueAt: number, next?: NextTime | null): ScheduleDec
 }
 
 function trigger(state: Live, command: Command<'trigger'>): ScheduleDecision {
-  const { key, exists, now } = command;
+  const { key, exists, now, version } = command;
   const taskId = childId(state.id, { trigger: key ?? state.triggers + 1 });
   if (key !== null && (exists || state.unconfirmed?.taskId === taskId)) return unchanged;
+  if (key !== null && version !== state.version) return stale;
   return unconfirmedChild(state, command) ?? happened({ type: 'OccurrenceTriggered', data: { taskId, dueAt: now } });
 }
 
-function giveUpChild(state: Live, { taskId, now, times }: Command<'give-up-child'>): ScheduleDecision {
+function giveUpChild(state: Live, { taskId, times }: Command<'give-up-child'>): ScheduleDecision {
   const child = state.unconfirmed;
   if (child?.taskId !== taskId) return unchanged;
   const data = { from: child.dueAt, to: child.dueAt, count: 1, why: 'id-taken', taskId } as const;
   // The occurrence that was not made may be what used up the last one: then there is a next time again.
   const reopened = state.status === 'active' && state.next === null && child.occurrence !== null;
   if (!reopened) return happened({ type: 'OccurrencesSkipped', data });
-  if (!answers(times, lookupFrom(state, now))) return stale;
+  if (!answers(times, lookupFrom(state, child.dueAt))) return stale;
   return happened({ type: 'OccurrencesSkipped', data: { ...data, next: nextOf(state, times.upcoming, remaining(state) + 1) } });
 }

@@ -22,8 +22,7 @@ export function evolve(state: ScheduleState, event: RecordedScheduleEvent): Sche
     case 'ScheduleChanged':
       return changed(state, event);
     case 'SchedulePaused':
-      if (state.status !== 'active') return broken(state, event);
-      return { ...existing(state, event), status: 'paused', pausedAt: event.occurredAt };
+      return state.status === 'active' ? paused(state, event) : broken(state, event);
     case 'ScheduleResumed':
       if (state.status !== 'paused') return broken(state, event);
       return { ...existing(state, event), status: 'active', next: event.data.next, buffered: null };
@@ -131,6 +130,12 @@ function changed(state: Live, event: Of<'ScheduleChanged'>): Live {
   const { maxOccurrences } = same.definition;
   const buffered = maxOccurrences !== null && same.occurrences >= maxOccurrences ? null : same.buffered;
   return { ...same, buffered, ...(next === undefined ? {} : { next }) };
+}
+
+/** A time that is held back while the occurrence before it is unfinished does not outlast a pause: it counts as skipped. */
+function paused(state: Active, event: Of<'SchedulePaused'>): ScheduleState {
+  const skipped = state.skipped + (state.buffered === null ? 0 : 1);
+  return { ...existing(state, event), skipped, status: 'paused', pausedAt: event.occurredAt };
 }
 
 /** A regular time counts as dealt with from now on; the newest one bounds what can still fire. */

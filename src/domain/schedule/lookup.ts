@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import type { Misfire } from './events.ts';
+import type { Misfire, ScheduleChanges } from './events.ts';
 import type { Live } from './state.ts';
 
 /** What comes after a moment, in epoch milliseconds. */
@@ -37,14 +37,25 @@ export function lookupAt(state: Live, now: number): Lookup | null {
   return { kind: 'missed', from: dueAt, upTo: now, notBefore: now - catchUpWithinMs, keep: kept[misfire] };
 }
 
-/** What a change or a resumption at `now` has to know. A time that was dealt with stays so, also by a clock that is behind. */
+/** What a resumption at `now` has to know. A time that was dealt with stays so, also by a clock that is behind. */
 export function lookupFrom(state: Live, now: number): Following {
   return { kind: 'following', after: Math.max(now, state.through ?? now) };
 }
 
-/** What a creation at `now` has to know: a time that falls on this very moment is still to come. */
-export function lookupAtCreation(now: number): Following {
-  return { kind: 'following', after: now - 1 };
+/** What a change at `now` has to know. A new start that has just passed is its first time. */
+export function lookupAfterChange(state: Live, { startAt = null }: ScheduleChanges, now: number): Following {
+  if (startAt === null || startAt === state.definition.startAt || !hasJustPassed(startAt, now)) return lookupFrom(state, now);
+  return lookupFrom(state, startAt - 1);
+}
+
+/** What a creation at `now` has to know: a time that falls on this very moment is still to come, and so is a start that has just passed. */
+export function lookupAtCreation(now: number, startAt: number | null): Following {
+  return { kind: 'following', after: (startAt !== null && hasJustPassed(startAt, now) ? startAt : now) - 1 };
+}
+
+/** A start that was now when it was sent has passed when it arrives: it is as late as any time may be that still fires. */
+function hasJustPassed(startAt: number, now: number): boolean {
+  return startAt <= now && now - startAt <= limits.misfireAfterMs;
 }
 
 /** Whether the times were looked up for this very question: otherwise the stream has moved on, and they have to be looked up again. */

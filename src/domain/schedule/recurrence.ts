@@ -4,6 +4,11 @@ export type RecurrenceRule =
   | { readonly kind: 'every'; readonly intervalMs: number }
   | { readonly kind: 'daily' | 'weekly' | 'monthly' };
 
+/** The field of a request that such a rule is given in. */
+export function fieldOf({ kind }: RecurrenceRule): 'cron' | 'every' | 'recurrence' {
+  return kind === 'cron' || kind === 'every' ? kind : 'recurrence';
+}
+
 /**
  * A rule bound to its zone and to the moment it is counted from, which is also the earliest it can give: all that is needed to know
  * its times. `timezone` is an IANA name, times are epoch milliseconds, `endAt` is the last moment a time may fall on.

@@ -1,7 +1,7 @@
 import middy from '@middy/core';
 import type { Logger } from '../../application/ports.ts';
 import { type HttpEvent, type HttpResponse, json } from './http-types.ts';
-import { type Access, type ApiEvent, authentication, bodyReading, problems, routing } from './middleware.ts';
+import { type Access, type ApiEvent, authentication, bodyReading, problems, queryRefusal, routing } from './middleware.ts';
 import type { Documentation } from './openapi/documentation.ts';
 import * as orchestrations from './orchestration-routes.ts';
 import { problem } from './problem.ts';
@@ -26,7 +26,7 @@ export type ApiPorts = tasks.TaskRoutePorts &
 export type Api = (event: HttpEvent) => Promise<HttpResponse>;
 
 /**
- * The HTTP API of both hosts: the order of the middleware is errors (outermost), route, caller, body; each may end the request
+ * The HTTP API of both hosts: the order of the middleware is errors (outermost), route, caller, query, body; each may end the request
  * before the next has any work with it.
  */
 export function createApi(ports: ApiPorts): Api {
@@ -34,6 +34,7 @@ export function createApi(ports: ApiPorts): Api {
     .use(problems(ports.logger))
     .use(routing())
     .use(authentication(ports.access, ports.digest))
+    .use(queryRefusal())
     .use(bodyReading())
     .handler((event) => answer(ports, event));
   // Nothing of Lambda's context is used.

@@ -2,8 +2,12 @@ import * as z from 'zod';
 import type { ParseResult } from '../../application/reading.ts';
 import { failed } from './input/parse-result.ts';
 
+/** Each list has cursors of its own: a place in one is none in another. */
+const list = <Kind extends string>(kind: Kind) => z.strictObject({ kind: z.literal(kind), createdAt: z.number().int(), id: z.string() });
 const cursors = {
-  list: z.strictObject({ kind: z.literal('list'), createdAt: z.number().int(), id: z.string() }),
+  tasks: list('tasks'),
+  schedules: list('schedules'),
+  orchestrations: list('orchestrations'),
   history: z.strictObject({ kind: z.literal('history'), version: z.number().int().nonnegative() }),
 } as const;
 type Cursors = { readonly [Kind in keyof typeof cursors]: z.output<(typeof cursors)[Kind]> };

@@ -8,7 +8,8 @@ import { LogUnavailable } from '../../application/log-unavailable.ts';
 import type { Digest, Logger } from '../../application/ports.ts';
 import { limits } from '../../domain/limits.ts';
 import type { HttpEvent, HttpResponse } from './http-types.ts';
-import { ProblemError, problem } from './problem.ts';
+import { parseNoQuery } from './input/list-query.ts';
+import { inputProblem, ProblemError, problem } from './problem.ts';
 import { findRoute, type MethodRule, methodRules, type Route } from './route.ts';
 
 /** An event on its way through the middleware, which find its route, its caller and its body. */
@@ -113,6 +114,17 @@ function keyHolder(keyHashes: readonly string[], digest: Digest): (event: ApiEve
     let matches = false;
     for (const key of known) matches = timingSafeEqual(key, hash) || matches;
     return matches ? { caller: hash.toString('base64url') } : { caller: null, refused: 'this API key is not known' };
+  };
+}
+
+/** Ends a request with parameters that its route does not read. */
+export function queryRefusal(): ApiMiddleware {
+  return {
+    before: ({ event }) => {
+      if (event.rule?.query !== undefined) return;
+      const parsed = parseNoQuery(event.query);
+      if (!parsed.ok) throw new ProblemError(inputProblem(parsed.errors));
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Contention } from '../../application/execute.ts';
 import { isoTime } from '../../application/times.ts';
 import type { OrchestrationRefusal } from '../../domain/orchestration/commands.ts';
-import { inputProblemBody, type ProblemBody, problemBody } from './problem.ts';
+import { type ProblemBody, problemBody } from './problem.ts';
 
 /** What was asked of the orchestration. */
 export type AskedOfOrchestration = 'create' | 'change' | 'cancel';
@@ -27,10 +27,6 @@ export function orchestrationRefusalBody(refusal: OrchestrationRefusal | Content
       );
     case 'wrong-status':
       return problemBody(409, `${needed[asked]}: it is ${refusal.status} since ${isoTime(refusal.at)}`);
-    case 'no-previous-step':
-      return inputProblemBody([
-        { path: 'steps[0].task.bodyFrom', message: 'must not be given in the first step, which has none before it' },
-      ]);
     case 'limit':
       if (refusal.limit === 'definition')
         return problemBody(413, `an orchestration may have at most ${refusal.value} bytes with its bodies`);

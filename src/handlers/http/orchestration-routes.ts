@@ -8,11 +8,10 @@ import {
 } from '../../application/orchestration-commands.ts';
 import { orchestrationStream } from '../../application/orchestration-store.ts';
 import type { EventLog, ReadModels } from '../../application/ports.ts';
-import { renderStreamEvent } from '../../application/render-event.ts';
 import { renderOrchestration } from '../../application/render-orchestration.ts';
 import type { Live, OrchestrationState } from '../../domain/orchestration/state.ts';
 import { canonicalJson } from './canonical.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import { decodeCursor } from './cursor.ts';
 import { type HttpResponse, json } from './http-types.ts';
 import { orchestrationListQuery, parseEventsQuery, parseParentListQuery } from './input/list-query.ts';
 import { parseOrchestration, parseOrchestrationChanges } from './input/orchestration-input.ts';
@@ -20,7 +19,8 @@ import type { TaskInputContext } from './input/task-action.ts';
 import { parseCancel } from './input/task-input.ts';
 import type { ApiEvent } from './middleware.ts';
 import { type AskedOfOrchestration, orchestrationRefusalBody } from './orchestration-refusal.ts';
-import { problem, respond } from './problem.ts';
+import { historyAnswer, listAnswer } from './pages.ts';
+import { inputProblem, problem, respond } from './problem.ts';
 import { etag, guardOf, idempotencyId, required } from './requests.ts';
 
 export type OrchestrationRoutePorts = OrchestrationCommandPorts & {
@@ -34,6 +34,7 @@ function isThere(state: OrchestrationState): state is Live {
 }
 
 function answer(outcome: OrchestrationOutcome, asked: AskedOfOrchestration): HttpResponse {
+  if (outcome.outcome === 'invalid') return inputProblem(outcome.errors);
   const { state } = outcome.loaded;
   if (outcome.outcome === 'refused') {
     const body = orchestrationRefusalBody(outcome.refusal, asked);
@@ -60,11 +61,11 @@ export async function getOrchestration(ports: OrchestrationRoutePorts, id: strin
 
 export async function listOrchestrations(ports: OrchestrationRoutePorts, event: ApiEvent): Promise<HttpResponse> {
   const { cursor, labels, status, limit } = required(parseParentListQuery(orchestrationListQuery, event.query));
-  const after = cursor === null ? null : required(decodeCursor(cursor, 'list'));
+  const after = cursor === null ? null : required(decodeCursor(cursor, 'orchestrations'));
   const query = { kind: 'orchestration', status, labels: Object.entries(labels), from: null, to: null, limit, after } as const;
   const { views, next } = await ports.views.list(query);
-  const orchestrations = views.flatMap(({ state }) => (isThere(state) ? [renderOrchestration(state)] : []));
-  return json(200, { orchestrations, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'list', ...next }) }) });
+  const states = views.flatMap(({ state }) => (isThere(state) ? [state] : []));
+  return listAnswer('orchestrations', { states, next }, renderOrchestration);
 }
 
 export async function patchOrchestration(ports: OrchestrationRoutePorts, event: ApiEvent, id: string): Promise<HttpResponse> {
@@ -85,6 +86,5 @@ export async function getOrchestrationHistory(ports: OrchestrationRoutePorts, ev
   const { state } = await ports.orchestrations.load(stream);
   if (!isThere(state)) return problem(404, 'there is no such orchestration');
   const page = await historyOf(ports.log, stream, { newest: state.version, after, limit });
-  const events = page.events.map(renderStreamEvent);
-  return json(200, { events, ...(page.next === null ? {} : { cursor: encodeCursor({ kind: 'history', version: page.next }) }) });
+  return historyAnswer(page);
 }

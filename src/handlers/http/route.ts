@@ -68,42 +68,49 @@ function parentRoute<Own extends string, Ending extends string>(
 
 /** How a route's body is read: JSON that must or may be there, any bytes, or none. */
 export type BodyRule = 'json' | 'optional-json' | 'bytes' | 'none';
-export type MethodRule = { readonly body: BodyRule; readonly open?: boolean };
+/**
+ * What becomes of a request's query: `read` by the route itself, which knows its parameters; `ignored`; refused where nothing is said,
+ * as a parameter that has no effect is most likely a mistake.
+ */
+export type QueryRule = 'read' | 'ignored';
+export type MethodRule = { readonly body: BodyRule; readonly query?: QueryRule; readonly open?: boolean };
 
 const json: MethodRule = { body: 'json' };
 const optional: MethodRule = { body: 'optional-json' };
 const none: MethodRule = { body: 'none' };
 const openRead: MethodRule = { body: 'none', open: true };
-const openBytes: MethodRule = { body: 'bytes', open: true };
+const queried: MethodRule = { body: 'none', query: 'read' };
+/** The address was handed out to somebody else's program. Whatever that adds to it, its answer must not be lost. */
+const answered: MethodRule = { body: 'bytes', query: 'ignored', open: true };
 
 /** The methods of each route. `open` ones need no API key: their token, or their harmlessness, is enough. */
 export const methodRules: Readonly<Record<Route['name'], Readonly<Record<string, MethodRule>>>> = {
   health: { GET: openRead },
   stats: { GET: none },
-  events: { GET: none },
+  events: { GET: queried },
   openapi: { GET: openRead },
   docs: { GET: openRead },
-  tasks: { GET: none, POST: json },
+  tasks: { GET: queried, POST: json },
   batch: { POST: json },
-  task: { GET: none, PATCH: json, DELETE: none },
+  task: { GET: queried, PATCH: json, DELETE: none },
   cancel: { POST: optional, PUT: optional },
   run: { POST: optional },
   retry: { POST: optional },
   redeliver: { POST: optional },
   status: { GET: none },
   result: { GET: none },
-  history: { GET: none },
-  schedules: { GET: none, POST: json },
+  history: { GET: queried },
+  schedules: { GET: queried, POST: json },
   schedule: { GET: none, PATCH: json, DELETE: none },
   'schedule-pause': { POST: optional },
   'schedule-resume': { POST: optional },
   'schedule-trigger': { POST: optional },
-  'schedule-history': { GET: none },
-  orchestrations: { GET: none, POST: json },
+  'schedule-history': { GET: queried },
+  orchestrations: { GET: queried, POST: json },
   orchestration: { GET: none, PATCH: json },
   'orchestration-cancel': { POST: optional },
-  'orchestration-history': { GET: none },
-  answer: { POST: openBytes },
-  'answer-fail': { POST: openBytes },
-  'answer-heartbeat': { POST: openBytes },
+  'orchestration-history': { GET: queried },
+  answer: { POST: answered },
+  'answer-fail': { POST: answered },
+  'answer-heartbeat': { POST: answered },
 };

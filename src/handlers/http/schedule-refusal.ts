@@ -28,7 +28,9 @@ export function scheduleRefusalBody(refusal: ScheduleRefusal | Contention, asked
     case 'wrong-status':
       return problemBody(409, `${needed[asked]}: it is ${refusal.status} since ${isoTime(refusal.at)}`);
     case 'never-fires':
-      return problemBody(400, 'the schedule would never run: no time lies between its start and its end');
+      return problemBody(400, 'the schedule would never run: no time lies between its start and its end', [
+        { path: refusal.field, message: 'leaves no time at which to run' },
+      ]);
     case 'run-all-needs-allow':
       return inputProblemBody([{ path: 'misfire', message: 'can be run-all only with overlap allow' }]);
     case 'limit':

@@ -1,6 +1,5 @@
 import { historyOf } from '../../application/history.ts';
 import type { EventLog, ReadModels } from '../../application/ports.ts';
-import { renderStreamEvent } from '../../application/render-event.ts';
 import { renderSchedule } from '../../application/render-schedule.ts';
 import {
   changeSchedule,
@@ -17,13 +16,14 @@ import { taskStream } from '../../application/task-store.ts';
 import { isLive, type Live } from '../../domain/schedule/state.ts';
 import type { TaskState } from '../../domain/task/state.ts';
 import { canonicalJson } from './canonical.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import { decodeCursor } from './cursor.ts';
 import { type HttpResponse, json, noContent } from './http-types.ts';
 import { parseEventsQuery, parseParentListQuery, scheduleListQuery } from './input/list-query.ts';
 import { parseSchedule, parseScheduleChanges } from './input/schedule-input.ts';
 import type { TaskInputContext } from './input/task-action.ts';
 import { parseNothing } from './input/task-input.ts';
 import type { ApiEvent } from './middleware.ts';
+import { historyAnswer, listAnswer } from './pages.ts';
 import { inputProblem, problem, respond } from './problem.ts';
 import { etag, guardOf, idempotencyId, keyDigest, required } from './requests.ts';
 import { type AskedOfSchedule, scheduleRefusalBody } from './schedule-refusal.ts';
@@ -86,14 +86,14 @@ export async function getSchedule(ports: ScheduleRoutePorts, id: string): Promis
 
 export async function listSchedules(ports: ScheduleRoutePorts, event: ApiEvent): Promise<HttpResponse> {
   const { cursor, labels, status, limit } = required(parseParentListQuery(scheduleListQuery, event.query));
-  const after = cursor === null ? null : required(decodeCursor(cursor, 'list'));
+  const after = cursor === null ? null : required(decodeCursor(cursor, 'schedules'));
   const query = { kind: 'schedule', status, labels: Object.entries(labels), from: null, to: null, limit, after } as const;
   const { views, next } = await ports.views.list(query);
   const states = views.flatMap(({ state }) => (isLive(state) ? [state] : []));
   const tasks = await ports.views.read(states.flatMap(({ lastRuns }) => lastRuns.map(({ taskId }) => taskStream(taskId))));
   const statusOf = (taskId: string) => (tasks.get(taskStream(taskId))?.state.status ?? 'missing') as TaskState['status'];
-  const schedules = states.map((state) => renderSchedule(state, { recurrences: ports.recurrences, statusOf, body: undefined }));
-  return json(200, { schedules, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'list', ...next }) }) });
+  const shown = { recurrences: ports.recurrences, statusOf, body: undefined };
+  return listAnswer('schedules', { states, next }, (state) => renderSchedule(state, shown));
 }
 
 export async function patchSchedule(ports: ScheduleRoutePorts, event: ApiEvent, id: string): Promise<HttpResponse> {
@@ -137,6 +137,5 @@ export async function getScheduleHistory(ports: ScheduleRoutePorts, event: ApiEv
   const { state } = await ports.schedules.load(scheduleStream(id));
   if (!isLive(state)) return problem(404, 'there is no such schedule');
   const page = await historyOf(ports.log, scheduleStream(id), { newest: state.version, after, limit });
-  const events = page.events.map(renderStreamEvent);
-  return json(200, { events, ...(page.next === null ? {} : { cursor: encodeCursor({ kind: 'history', version: page.next }) }) });
+  return historyAnswer(page);
 }

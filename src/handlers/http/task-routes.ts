@@ -1,7 +1,6 @@
 import type { CommandOutcome } from '../../application/execute.ts';
 import type { Logger, ReadModels } from '../../application/ports.ts';
 import { findTask, findTaskAsOf, isLive, type QueryPorts, taskBodies, taskHistory } from '../../application/queries.ts';
-import { renderStreamEvent } from '../../application/render-event.ts';
 import { renderCallback, renderResult, renderTask, resultOf, type TaskBodies } from '../../application/render-task.ts';
 import {
   answerTask,
@@ -19,12 +18,13 @@ import type { LoadedTask } from '../../application/task-store.ts';
 import { isoTime } from '../../application/times.ts';
 import { limits } from '../../domain/limits.ts';
 import { isFinished, type Live } from '../../domain/task/state.ts';
-import { bytesSent, fitting, shrunk } from './answer-size.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import { bytesSent, shrunk } from './answer-size.ts';
+import { decodeCursor } from './cursor.ts';
 import { type HttpResponse, json, noContent } from './http-types.ts';
 import { parseEventsQuery, parseListQuery, parseTaskQuery } from './input/list-query.ts';
 import { parseBatch, parseCancel, parseNothing, parseTaskChanges, type TaskInputContext } from './input/task-input.ts';
 import { type ApiEvent, failureOf } from './middleware.ts';
+import { historyAnswer, listAnswer } from './pages.ts';
 import { type ProblemBody, ProblemError, problem, respond } from './problem.ts';
 import { type Asked, refusalBody } from './refusal.ts';
 import { etag, guardOf, idempotencyId, required } from './requests.ts';
@@ -113,10 +113,10 @@ export async function getStatus(ports: TaskRoutePorts, id: string): Promise<Http
   return json(200, { id, status, version, attempt, nextAttemptAt }, { etag: etag(version) });
 }
 
-/** A task that was made on the way, such as by a trigger. */
+/** A task that is known to have been made, such as by a trigger. */
 export async function showTask(ports: TaskRoutePorts, id: string, status: 200 | 201): Promise<HttpResponse> {
   const found = await findTask(ports, id);
-  if (found === null) return problem(404, 'there is no such task');
+  if (found === null) return problem(409, `the task ${id} was deleted; an id is never used again`);
   return json(status, await fullTask(ports, found.state, found.loaded), { location: location(id), etag: etag(found.state.version) });
 }
 
@@ -152,20 +152,15 @@ export async function getHistory(ports: TaskRoutePorts, event: ApiEvent, id: str
   const after = cursor === null ? 0 : required(decodeCursor(cursor, 'history')).version;
   const page = await taskHistory(ports, id, { after, limit });
   if (page === null) return problem(404, 'there is no such task');
-  const events = fitting(page.events.map(renderStreamEvent));
-  const next = events.length < page.events.length ? (page.events[events.length - 1]?.version ?? null) : page.next;
-  return json(200, { events, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'history', version: next }) }) });
+  return historyAnswer(page);
 }
 
 export async function listTasks(ports: TaskRoutePorts, event: ApiEvent): Promise<HttpResponse> {
   const { cursor, labels, ...query } = required(parseListQuery(event.query));
-  const after = cursor === null ? null : required(decodeCursor(cursor, 'list'));
+  const after = cursor === null ? null : required(decodeCursor(cursor, 'tasks'));
   const page = await ports.views.list({ kind: 'task', ...query, labels: Object.entries(labels), after });
   const states = page.views.flatMap(({ state }) => (isLive(state) ? [state] : []));
-  const tasks = fitting(states.map((state) => renderTask(state, null)));
-  const last = states[tasks.length - 1];
-  const next = tasks.length < states.length && last !== undefined ? { createdAt: last.createdAt, id: last.id } : page.next;
-  return json(200, { tasks, ...(next === null ? {} : { cursor: encodeCursor({ kind: 'list', ...next }) }) });
+  return listAnswer('tasks', { states, next: page.next }, (state) => renderTask(state, null));
 }
 
 export async function patchTask(ports: TaskRoutePorts, event: ApiEvent, id: string): Promise<HttpResponse> {

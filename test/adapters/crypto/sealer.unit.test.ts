@@ -28,6 +28,16 @@ describe('a sealer', () => {
     expect(neededKeyId(rotated.seal('x-api-key', 'secret'))).toBe(keyIdOf(newer));
   });
 
+  test('says whether a sealed value is a given one, and of what does not open that it is not', () => {
+    const sealer = createSealer([newer, older]);
+    const sealed = createSealer([older]).seal('cookie', 'a=1');
+    expect(sealer.holds('Cookie', sealed, 'a=1')).toBe(true);
+    for (const other of ['a=2', 'a=', 'a=1 ', '', sealed]) expect(sealer.holds('cookie', sealed, other)).toBe(false);
+    expect(sealer.holds('x-api-key', sealed, 'a=1')).toBe(false);
+    expect(createSealer([newer]).holds('cookie', sealed, 'a=1')).toBe(false);
+    expect(sealer.holds('cookie', 'no sealed value', 'no sealed value')).toBe(false);
+  });
+
   test('refuses a value whose key is missing, and says which one', () => {
     const sealed = createSealer([older]).seal('cookie', 'a=1');
     expect(() => createSealer([newer]).open('cookie', sealed)).toThrow(keyIdOf(older));

@@ -65,3 +65,18 @@ test('a call that is over is not begun when its connection becomes ready', () =>
   expect(aborts).toHaveLength(1);
   expect(outcomes.map(({ kind }) => kind)).toEqual(['timeout']);
 });
+
+test('a call with a hundred interim answers gets its response; with one more it is given up', () => {
+  for (const [interim, outcome] of [
+    [100, { kind: 'response', status: 200 }],
+    [101, { kind: 'network', message: expect.stringContaining('interim') }],
+  ] as const) {
+    const { call, controller, outcomes, carried } = callInFlight();
+    call.onRequestStart(controller);
+    for (let nth = 0; nth < interim; nth += 1) call.onResponseStart(controller, 103, {});
+    call.onResponseStart(controller, 200, {});
+    call.onResponseEnd();
+    expect(outcomes).toMatchObject([outcome]);
+    expect(carried).toEqual([interim === 100]);
+  }
+});

@@ -35,9 +35,46 @@ describe('in mode public', () => {
     '[::ffff:7f00:1]',
     '[::1]',
     '[::]',
+    '%31%32%37.0.0.1',
+    '127。0。0。1',
+    '①②⑦.⓪.⓪.①',
+    '0x7f.0x0.0x0.0x1',
+    '00000000177.0.0.1',
+    '[0:0:0:0:0:ffff:127.0.0.1]',
+    '[::ffff:0:127.0.0.1]',
+    '[64:ff9b::127.0.0.1]',
+    '[2002:7f00:1::]',
+    'localhost',
+    'ⓛⓞⓒⓐⓛⓗⓞⓢⓣ',
   ])('the literal host %s is not connected to', async (host) => {
     const server = await echo();
     expect(await callerWith({ egress: 'public' }).call({ url: `http://${host}:${server.port}/` })).toMatchObject({ kind: 'egress' });
+    expect(server.seen.connections).toBe(0);
+  });
+
+  test.each([
+    ['an own name before an @', 'http://example.com@127.0.0.1:PORT/'],
+    ['an own name before an encoded @', 'http://example.com%40127.0.0.1:PORT/'],
+    ['an own name after a backslash', 'http://127.0.0.1:PORT\\@example.com/'],
+    ['an own name after a hash', 'http://127.0.0.1:PORT#@example.com/'],
+    ['an own name after a question mark', 'http://127.0.0.1:PORT?@example.com/'],
+    ['no slashes', 'http:127.0.0.1:PORT/'],
+    ['backslashes', 'http:\\\\127.0.0.1:PORT/'],
+    ['white space in it', ' h\tttp://127.0.0\n.1:PORT/ '],
+    ['a zone', 'http://[fe80::1%25lo]:PORT/'],
+    ['a zone that is not encoded', 'http://[::1%lo]:PORT/'],
+    ['a NUL', 'http://127.0.0.1%00.example.com:PORT/'],
+    ['a soft hyphen', 'http://127.0.0.1\u00ad:PORT/'],
+    ['two dots', 'http://127..0.0.1:PORT/'],
+    ['a number too large', 'http://4294967297:PORT/'],
+  ])('an address that hides where it leads is not connected to: %s', async (_what, url) => {
+    const server = await echo();
+    // Whatever name it makes of it leads to this machine.
+    const lookup: LookupFunction = (_hostname, _options, callback) => {
+      callback(null, [{ address: '127.0.0.1', family: 4 }]);
+    };
+    const outcome = await callerWith({ egress: 'public', lookup }).call({ url: url.replace('PORT', String(server.port)) });
+    expect(['egress', 'network']).toContain(outcome.kind);
     expect(server.seen.connections).toBe(0);
   });
 

@@ -93,6 +93,28 @@ describe('a network failure', () => {
     expect(textOf(await caller.call({ url: server.url }))).toBe('ok');
   });
 
+  test('is every header that could end early: nothing of such a request is written', async () => {
+    const server = await rawServer((socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'));
+    const caller = callerWith();
+    const characters = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code));
+    const inValues = [...characters.filter((one) => /[^\t\x20-\x7e\x80-\xff]/.test(one)), '\u010d\u010a', '\u560d\u560a', '\u2028'];
+    const inNames = [...characters.filter((one) => !/[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(one)), '\u0130'];
+    for (const one of inValues) {
+      const headers = [['x-a', `a${one}X-Smuggled: b`]] as const;
+      expect((await caller.call({ url: server.url, headers })).kind, JSON.stringify(one)).toBe('network');
+    }
+    for (const one of inNames) {
+      const headers = [[`x-a${one}x-smuggled`, 'b']] as const;
+      expect((await caller.call({ url: server.url, headers })).kind, JSON.stringify(one)).toBe('network');
+    }
+    expect(server.seen.requests).toBe(0);
+    expect((await caller.call({ url: server.url, headers: [['x-a', '\t !~\u00ff']] })).kind).toBe('response');
+  });
+
+  test.each(['http://127.0.0.1:0/', 'http://[::1]:0/'])('is a port that is none: %s', async (url) => {
+    expect(await callerWith().call({ url })).toMatchObject({ kind: 'network' });
+  });
+
   test.each(['', 'example.org', 'ftp://example.org/', 'data:,x', 'http://'])('is the URL "%s"', async (url) => {
     expect(await callerWith().call({ url })).toMatchObject({ kind: 'network', message: expect.stringContaining('URL') });
   });

@@ -1,3 +1,4 @@
+import { Cron } from 'croner';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { recurrences } from '../../../src/adapters/recurrence/recurrences.ts';
@@ -42,6 +43,21 @@ function walk(recurrence: Recurrence, { after, upTo }: { readonly after: number;
   }
   return times;
 }
+
+describe('the days of a cron expression', () => {
+  const anyDays = fc.constantFrom('* * 1-5', '13 * FRI', 'L * *', '* * MON#5', '29 2 *', '* 2 MON#5', '31 1,4,12 *', '15W * *', '* 2,11 *');
+  it('are those that croner finds, in every kind of year and over the centuries', () => {
+    fc.assert(
+      fc.property(anyDays, fc.integer({ min: Date.UTC(1880, 0, 1), max: Date.UTC(2420, 0, 1) }), (days, after) => {
+        const rule = { kind: 'cron', expression: `0 0 0 ${days}` } as const;
+        const [found] = recurrences.after({ rule, timezone: 'UTC', anchorAt: after, endAt: null }, after, 1);
+        const expected = new Cron(rule.expression, { paused: true, mode: '6-part', utcOffset: 0 }).nextRun(new Date(after));
+        expect(found).toBe(expected?.getTime());
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
 
 describe('the three questions about a recurrence', () => {
   it('agree with each other, whatever the rule, the zone and the span', () => {

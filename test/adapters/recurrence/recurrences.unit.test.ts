@@ -104,6 +104,21 @@ describe('months and anchors', () => {
     expect(times(every, '2026-03-07T00:00Z', 3)).toEqual(['2026-03-08T00:00Z', '2026-03-08T12:00Z', '2026-03-09T00:00Z']);
   });
 
+  it.each(['UTC', 'Europe/Athens', 'America/New_York', 'Asia/Kathmandu', 'Pacific/Apia', 'Africa/Monrovia'])(
+    'a rule counted from 1970, the earliest that is taken, comes next when it should in %s',
+    (zone) => {
+      for (const [kind, days] of [
+        ['daily', 1],
+        ['weekly', 7],
+        ['monthly', 31],
+      ] as const) {
+        const [first = 0, second = 0] = recurrences.after(bound({ kind }, zone, '1970-01-01T00:00:00Z'), at('2026-07-01T00:00Z'), 2);
+        expect(first - at('2026-07-01T00:00Z')).toBeLessThanOrEqual(days * day);
+        expect((second - first) / day).toBe(days);
+      }
+    },
+  );
+
   it('a time that falls on the end still runs', () => {
     const daily = bound({ kind: 'daily' }, 'UTC', '2026-01-01T00:00Z', '2026-01-02T00:00Z');
     expect(times(daily, '2025-12-01T00:00Z', 5)).toEqual(['2026-01-01T00:00Z', '2026-01-02T00:00Z']);

@@ -328,10 +328,26 @@ describe('loading', () => {
 
       expect(await load(1)).toEqual({ snapshot: snapshotAt(newest), versions: upFrom(newest + 1, count) });
       expect(await load(2)).toEqual({ snapshot: null, versions: upFrom(1, count) });
-      database.prepare('DELETE FROM snapshots WHERE version = ? AND version > 32').run(newest);
-      expect((await load(1)).versions).toEqual(upFrom(newest > 32 ? newest - 31 : 33, count));
+      database.prepare('DELETE FROM snapshots').run();
+      expect((await load(1)).versions).toEqual(upFrom(1, count));
     },
   );
+
+  test('a long stream keeps its newest snapshot of each schema alone', async () => {
+    const { database, log } = open(scratchDir());
+    const [stream, other] = [newStream(), newStream()];
+    for (const event of [...eventsOf(stream, 200), ...eventsOf(other, 32)]) {
+      const { version } = event;
+      await log.append(event, version % limits.snapshotEvery === 0 ? snapshotAt(version, version <= 64 ? 1 : 2) : undefined);
+    }
+
+    const kept = database.prepare('SELECT stream, version, schema_version FROM snapshots ORDER BY stream = ? DESC, version').all(stream);
+    expect(kept.map((row) => Object.values(row))).toEqual([
+      [stream, 64, 1],
+      [stream, 192, 2],
+      [other, 32, 1],
+    ]);
+  });
 });
 
 const upFrom = (first: number, last: number): readonly number[] => Array.from({ length: last - first + 1 }, (_, index) => first + index);

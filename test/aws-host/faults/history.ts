@@ -2,11 +2,16 @@ import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-s
 import { decodeEvent, type Item, numberAt, textAt } from '../../../src/adapters/aws/event-item.ts';
 import { parseStoredEvent, taskEvent } from '../../../src/application/event-schemas.ts';
 import type { StoredEvent } from '../../../src/application/ports.ts';
+import { idOf, kindOf } from '../../../src/domain/streams.ts';
 import { fold } from '../../../src/domain/task/evolve.ts';
 import { initialTask, type TaskState, wakeAt } from '../../../src/domain/task/state.ts';
 
-/** One stream as the table of events holds it, folded by the domain alone. */
-export type History = { readonly id: string; readonly stream: string; readonly events: readonly StoredEvent[]; readonly state: TaskState };
+/** The events of one stream of any kind, oldest first. */
+export type StreamHistory = { readonly stream: string; readonly events: readonly StoredEvent[] };
+/** One task as the table of events holds it, folded by the domain alone. */
+export type History = StreamHistory & { readonly id: string; readonly state: TaskState };
+/** The whole log, and the tasks in it by their ids. */
+export type Histories = { readonly streams: readonly StreamHistory[]; readonly tasks: ReadonlyMap<string, History> };
 
 /** Every item of a table, read beside everything else. */
 export async function allItems(client: DynamoDBClient, TableName: string, IndexName?: string): Promise<readonly Item[]> {
@@ -28,7 +33,7 @@ export async function allItems(client: DynamoDBClient, TableName: string, IndexN
 }
 
 /** Reads the streams of the log, each event once in its life: events do not change. */
-export function createHistoryReader(): (items: readonly Item[], broken: ReadonlySet<string>) => ReadonlyMap<string, History> {
+export function createHistoryReader(): (items: readonly Item[], broken: ReadonlySet<string>) => Histories {
   const known = new Map<string, StoredEvent>();
   const read = (item: Item): StoredEvent => {
     const key = `${textAt(item, 'pk')}@${numberAt(item, 'sk')}`;
@@ -39,16 +44,17 @@ export function createHistoryReader(): (items: readonly Item[], broken: Readonly
   // What a test has broken on purpose does not fold.
   return (items, broken) => {
     const events = items.flatMap((item) => (broken.has(textAt(item, 'pk') ?? '') ? [] : [read(item)]));
-    return new Map(
-      Array.from(
-        Map.groupBy(events, ({ stream }) => stream),
-        ([stream, unsorted]) => {
-          const own = unsorted.toSorted((one, other) => one.version - other.version);
-          const id = stream.slice('task#'.length);
-          return [id, { id, stream, events: own, state: fold(initialTask, own.map(taskEvent)) }];
-        },
-      ),
+    const streams = Array.from(
+      Map.groupBy(events, ({ stream }) => stream),
+      ([stream, unsorted]) => ({ stream, events: unsorted.toSorted((one, other) => one.version - other.version) }),
     );
+    const tasks = streams.filter(({ stream }) => kindOf(stream) === 'task');
+    return {
+      streams,
+      tasks: new Map(
+        tasks.map((own) => [idOf(own.stream), { ...own, id: idOf(own.stream), state: fold(initialTask, own.events.map(taskEvent)) }]),
+      ),
+    };
   };
 }
 

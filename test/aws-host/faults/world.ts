@@ -3,14 +3,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { numberAt, textAt } from '../../../src/adapters/aws/event-item.ts';
-import type { LogFields, Logger } from '../../../src/application/ports.ts';
+import type { LogFields, Logger, StoredEvent } from '../../../src/application/ports.ts';
 import { readSettings } from '../../../src/server/settings.ts';
 import { createClient } from '../../e2e/harness/client.ts';
 import { until } from '../../e2e/harness/until.ts';
 import { startAwsHost } from '../host.ts';
 import type { Endpoints } from '../seams.ts';
 import type { Stack } from '../stack/stack.ts';
-import { allItems, createHistoryReader, type History } from './history.ts';
+import { allItems, createHistoryReader, type Histories } from './history.ts';
 import { createProxy } from './proxy.ts';
 import { createShiftedClock } from './shifted-clock.ts';
 import { startCountingTarget } from './target.ts';
@@ -33,7 +33,9 @@ export const lookEveryMs = 40;
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
 /** The AWS host in this process, with a proxy between it and its services, valves before its functions, and a clock that can be moved. */
-export async function startWorld(options: { readonly adjust?: (stack: Stack) => Stack } = {}) {
+export async function startWorld(
+  options: { readonly adjust?: (stack: Stack) => Stack; readonly keys?: Readonly<Record<string, string>> } = {},
+) {
   // Metrics are lines on standard output; nobody reads them here.
   process.env['POWERTOOLS_METRICS_DISABLED'] = 'true';
   const clock = createShiftedClock();
@@ -52,7 +54,12 @@ export async function startWorld(options: { readonly adjust?: (stack: Stack) => 
 
   const host = await startAwsHost(
     // In memory: fauxqs cannot give a message back whose queue is kept in a file (2.4.1).
-    readSettings({ PORT: '0', ERRAND_DATA_DIR: ':memory:', ERRAND_LOG_LEVEL: process.env['ERRAND_FAULTS_LOG'] ?? 'silent' }),
+    readSettings({
+      ...options.keys,
+      PORT: '0',
+      ERRAND_DATA_DIR: ':memory:',
+      ERRAND_LOG_LEVEL: process.env['ERRAND_FAULTS_LOG'] ?? 'silent',
+    }),
     { engine: 'dynoxide', publishedDelays: false, record: undefined },
     logger,
     {
@@ -120,7 +127,7 @@ export async function startWorld(options: { readonly adjust?: (stack: Stack) => 
     return found;
   }
 
-  async function log(): Promise<ReadonlyMap<string, History>> {
+  async function histories(): Promise<Histories> {
     return readHistories(await allItems(dynamodb, environment['ERRAND_EVENTS_TABLE'] ?? ''), broken);
   }
 
@@ -133,7 +140,7 @@ export async function startWorld(options: { readonly adjust?: (stack: Stack) => 
     const sources = (stack?.queues ?? []).filter(({ RedrivePolicy }) => RedrivePolicy !== undefined);
     const counts = await Promise.all(sources.map(({ QueueName }) => messagesIn(queueUrlOf(QueueName))));
     if (counts.some(({ visible }) => visible > 0)) return false;
-    const streams = [...(await log()).values()];
+    const { streams } = await histories();
     const items = await allItems(dynamodb, environment['ERRAND_VIEWS_TABLE'] ?? '');
     const views = new Map(items.map((item) => [textAt(item, 'pk'), numberAt(item, 'version')]));
     return (
@@ -165,7 +172,11 @@ export async function startWorld(options: { readonly adjust?: (stack: Stack) => 
     valve,
     queue,
     messagesIn,
-    log,
+    /** The tasks of the log by their ids. */
+    log: async (): Promise<Histories['tasks']> => (await histories()).tasks,
+    /** The events of a stream of any kind, oldest first. */
+    eventsOf: async (name: string): Promise<readonly StoredEvent[]> =>
+      (await histories()).streams.find(({ stream }) => stream === name)?.events ?? [],
     async quiet(withinMs = 20_000): Promise<void> {
       let calm = 0;
       const look = async (): Promise<true | undefined> => {
@@ -179,9 +190,8 @@ export async function startWorld(options: { readonly adjust?: (stack: Stack) => 
     /** Resolves once `dispatch` is through with the whole log. */
     async dispatched(): Promise<void> {
       const look = async (): Promise<true | undefined> =>
-        Array.from((await log()).values()).every(({ stream, events }) =>
-          events.every((event) => isDispatched(`${stream}@${event.version}`)),
-        ) || undefined;
+        (await histories()).streams.every(({ stream, events }) => events.every((event) => isDispatched(`${stream}@${event.version}`))) ||
+        undefined;
       await until('the dispatch of all events', look);
     },
     async sweep(): Promise<void> {

@@ -90,7 +90,7 @@ describe('the child that should be there', () => {
   });
 
   it('has an id that a task may have, whatever the id of the orchestration', () => {
-    const id = 'x'.repeat(limits.orchestrationIdLength);
+    const id = 'x'.repeat(limits.parentIdLength);
     const { stepsPerOrchestration: last, checkRetries } = limits;
     const ids = [stepTaskId(id, last), checkTaskId(id, last, checkRetries + 1), fallbackTaskId(id, last), callbackTaskId(id)];
     expect(Math.max(...ids.map(({ length }) => length))).toBeLessThanOrEqual(limits.taskIdLength);
@@ -240,16 +240,26 @@ describe('what the parent sees of it', () => {
 
 describe('an attempt of a child', () => {
   it('may call while its orchestration runs', () => {
-    expect(mayCall(secondStep().state, 'task')).toBe(true);
-    expect(mayCall(inSecondCheck().state, 'check')).toBe(true);
-    expect(mayCall(further(inSecondCheck(), fails, looks).state, 'fallback')).toBe(true);
+    expect(mayCall(secondStep().state, 'task', 1)).toBe(true);
+    expect(mayCall(inSecondCheck().state, 'check', 1)).toBe(true);
+    expect(mayCall(further(inSecondCheck(), fails, looks).state, 'fallback', 1)).toBe(true);
   });
 
-  it('makes no call once that is cancelled, finished or about to be, unless it tells of it', () => {
-    const failing = further(secondStep(), fails);
-    for (const { state } of [further(secondStep(), cancel), failing, further(failing, looks), noHistory]) {
-      for (const role of ['task', 'check', 'fallback'] as const) expect(mayCall(state, role)).toBe(false);
-      expect(mayCall(state, 'callback')).toBe(true);
+  const failing = () => further(secondStep(), fails);
+  const roles = ['task', 'check', 'fallback'] as const;
+
+  it('makes no call in its first run once that is finished or about to be, unless it tells of it', () => {
+    for (const { state } of [failing(), further(failing(), looks), noHistory]) {
+      for (const role of roles) expect(mayCall(state, role, 1)).toBe(false);
+      expect(mayCall(state, 'callback', 1)).toBe(true);
+    }
+  });
+
+  it('may call when it is tried again by hand, in another run, unless that is cancelled', () => {
+    for (const { state } of [secondStep(), failing(), further(failing(), looks)]) expect(mayCall(state, 'task', 2)).toBe(true);
+    for (const run of [1, 2]) {
+      for (const role of roles) expect(mayCall(further(secondStep(), cancel).state, role, run)).toBe(false);
+      expect(mayCall(further(secondStep(), cancel).state, 'callback', run)).toBe(true);
     }
   });
 });

@@ -9,10 +9,8 @@ import {
   append,
   at,
   cancel,
-  check,
   definitionWith,
   fails,
-  fromPrevious,
   further,
   given,
   type History,
@@ -109,13 +107,6 @@ describe('a definition', () => {
     };
     expect(when(noHistory, sized(limits.definitionBytes))).toMatchObject({ type: 'OrchestrationScheduled' });
     expect(when(noHistory, sized(limits.definitionBytes + 1))).toEqual({ reason: 'limit', limit: 'definition', value: 262_144 });
-  });
-
-  it('sends the result of the step before only where there is one', () => {
-    const refusal = { reason: 'no-previous-step' };
-    expect(when(noHistory, scheduled({ steps: [fromPrevious] }))).toEqual(refusal);
-    expect(when(noHistory, scheduled({ steps: [step({ fallback: fromPrevious.task, check: check() })] }))).toEqual(refusal);
-    expect(when(noHistory, scheduled({ steps: [step(), fromPrevious] }))).toMatchObject({ type: 'OrchestrationScheduled' });
   });
 });
 

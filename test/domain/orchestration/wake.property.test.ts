@@ -85,7 +85,7 @@ describe('the child', () => {
         expect(child?.taskId ?? null).toBe(open);
         if (child === null) return;
         expect(child.runAt).toBe(event.occurredAt);
-        expect(child.taskId.length - 'order-42'.length).toBeLessThanOrEqual(limits.taskIdLength - limits.orchestrationIdLength);
+        expect(child.taskId.length - 'order-42'.length).toBeLessThanOrEqual(limits.taskIdLength - limits.parentIdLength);
       });
     });
   });

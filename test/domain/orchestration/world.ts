@@ -161,7 +161,7 @@ export class World {
       }
     } else if (state.status === 'running' && this.begun.delete(taskId)) {
       const { origin } = state.definition;
-      if (mayCall(this.state, origin !== null && 'role' in origin ? origin.role : 'task')) this.calls.push(taskId);
+      if (mayCall(this.state, origin !== null && 'role' in origin ? origin.role : 'task', state.run)) this.calls.push(taskId);
       else this.fail(taskId, { kind: 'cancelled', message: 'its orchestration is over' });
     } else if (state.status === 'running') {
       const result = { ...okResult, truncated: as === 'truncated' };

@@ -16,6 +16,10 @@ export type Errand = {
   readonly announced: readonly string[];
   /** What it wrote to standard error so far: its log, and whatever should not be there. */
   stderr(): string;
+  /** What it wrote to standard output so far: the line that says that it is ready, and whatever should not be there. */
+  stdout(): string;
+  /** Resolves with the exit code once it has ended, whoever ended it; null after a signal. */
+  readonly ended: Promise<number | null>;
   /** Ends it as an operator would (SIGTERM); resolves with the exit code. */
   stop(): Promise<number | null>;
   /** Ends it as a power cut would (SIGKILL). */
@@ -25,6 +29,13 @@ export type Errand = {
 };
 
 export type Environment = Readonly<Record<string, string>>;
+/** Has a server die just before it writes the first event of that type to that stream. `immortal` undoes it for its next life. */
+export function dyingBefore(stream: string, type: string): Environment {
+  const preload = new URL('./die-before-event.ts', import.meta.url).href;
+  return { NODE_OPTIONS: `--import=${preload}`, DIE_BEFORE_STREAM: stream, DIE_BEFORE_TYPE: type };
+}
+export const immortal: Environment = { NODE_OPTIONS: '' };
+
 export type ErrandOptions = {
   readonly environment?: Environment;
   /** A fresh folder by default, removed when the test file ends; `:memory:` keeps nothing. */
@@ -65,6 +76,10 @@ export async function startErrand(options: ErrandOptions = {}): Promise<Errand> 
   });
   running.add(child);
   let stderr = '';
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
@@ -91,6 +106,8 @@ export async function startErrand(options: ErrandOptions = {}): Promise<Errand> 
     pid: child.pid ?? 0,
     announced,
     stderr: () => stderr,
+    stdout: () => stdout,
+    ended: exited,
     stop: () => end('SIGTERM'),
     kill: async () => void (await end('SIGKILL')),
     restart: (more = {}) => startErrand({ dataDir, port: Number(new URL(url).port), environment: { ...options.environment, ...more } }),

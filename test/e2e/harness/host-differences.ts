@@ -12,13 +12,18 @@ export const serverOnly = {
     because: 'on AWS it is API Gateway that clients connect to; these tests are about the HTTP server of the single-node host',
     files: ['hostile-clients'],
   },
+  'hostile targets': {
+    because:
+      'both hosts call through the same client; these floods are to be borne by one process, and the AWS host of the tests has its engines and all functions in it',
+    files: ['hostile-targets'],
+  },
   'key files': {
     because: 'on AWS the keys lie in Secrets Manager, where the stack makes and keeps them; there are no files to lose',
     files: ['key-files'],
   },
   'recovery at the start': {
     because:
-      'nothing starts on AWS: what a function was doing when it died is found again by the sweep, once its lease has ended or it is overdue, which takes minutes',
+      'nothing starts on AWS: what a function was doing when it died is found again by the sweep, once its lease has ended or it is overdue, which takes minutes; test/aws-faults has the same deaths there',
     files: ['crash', 'parents-crash', 'ingest-crash'],
   },
   'read models in files': {

@@ -1,74 +1,81 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Agent, request } from 'undici';
+import type { PromisedTask } from '../../support/history-checker.ts';
+import { callbackOf } from './receiving-target.ts';
 
-/** One call as the target saw it. */
-export type Call = { readonly task: string; readonly attempt: number; readonly at: number };
-export type LoadTarget = { readonly url: string; readonly calls: readonly Call[]; close(): Promise<void> };
+/** How many clients of each kind create tasks side by side, one after another each, and how long they rest between. */
+export type LoadOptions = {
+  readonly single: number;
+  readonly batch: number;
+  /** Create tasks, of which some have callbacks and some are slow, and cancel or delete them. */
+  readonly cancelling?: number;
+  /** Create orchestrations of three steps. */
+  readonly orchestrating?: number;
+  readonly restMs?: number;
+};
 
-/** A target for many calls: notes each as it arrives and answers after 0..50 ms; the first attempt at `/flaky` with 500. */
-export async function startLoadTarget(): Promise<LoadTarget> {
-  const calls: Call[] = [];
-  const server: Server = createServer((incoming, response) => {
-    const attempt = Number(incoming.headers['errand-attempt']);
-    calls.push({ task: decodeURIComponent(String(incoming.headers['errand-task-id'])), attempt, at: Date.now() });
-    incoming.resume();
-    setTimeout(() => {
-      response.writeHead(incoming.url === '/flaky' && attempt === 1 ? 500 : 200).end();
-    }, Math.random() * 50);
-  });
-  server.keepAliveTimeout = 30_000;
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', 4_096, resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    calls,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
+/** What a client was promised. `parent`: an orchestration that makes the task, if it exists itself. */
+export type Asked = PromisedTask & { readonly parent?: string };
 
 export type LoadResult = {
-  /** Ids that were answered with 201. */
-  readonly acknowledged: ReadonlySet<string>;
-  /** Requests that got no answer: their tasks may exist or not. */
+  readonly asked: readonly Asked[];
+  /** Creates that were answered with 201. */
+  readonly acknowledged: number;
+  readonly refused: number;
+  /** Requests that got no answer. */
   readonly unanswered: number;
-  /** Answers that are neither a creation nor a refusal to take on more. */
+  /** Answers that are neither a success nor a refusal to take on more. */
   readonly strange: readonly string[];
 };
 
-export type Load = { end(): Promise<LoadResult> };
+export type Load = {
+  /** Creates that were answered with 201 so far. */
+  acknowledged(): number;
+  end(): Promise<LoadResult>;
+};
+type Answer = { readonly status: number; readonly text: string };
+type NewTask = { readonly id: string; readonly delay: number; readonly callback?: object };
 
 const tasksPerBatch = 20;
+const maxAttempts = 30;
+const callbackAttempts = 8;
+const steps = 3;
 
-/** Clients that create tasks one after another, each in its own rhythm, and go on after every restart until they are told to end. */
-export function startLoad(server: string, target: string, clients: { readonly single: number; readonly batch: number }): Load {
-  const agent = new Agent({ connections: clients.single + clients.batch, headersTimeout: 10_000, bodyTimeout: 10_000 });
-  const acknowledged = new Set<string>();
+/** Clients that go on after every restart until they are told to end, and note what they were promised, by the clock given. */
+export function startLoad(server: string, target: string, options: LoadOptions, now: () => number = Date.now): Load {
+  const { single, batch, cancelling = 0, orchestrating = 0, restMs = 0 } = options;
+  const connections = single + batch + cancelling + orchestrating;
+  const agent = new Agent({ connections, headersTimeout: 10_000, bodyTimeout: 10_000 });
+  const asked = new Map<string, Asked>();
   const strange: string[] = [];
-  let unanswered = 0;
+  let [acknowledged, refused, unanswered, made] = [0, 0, 0, 0];
   let ended = false;
-  let made = 0;
+  const retry = { backoff: 'fixed', initialDelay: '200ms', maxAttempts };
 
-  const newTask = (client: string) => {
+  const newTask = (client: string, more: object = {}): NewTask => {
     made += 1;
-    const flaky = made % 5 === 0;
+    const path = made % 5 === 0 ? '/flaky' : '/plain';
     return {
       id: `${client}/${made}`,
-      request: { url: `${target}${flaky ? '/flaky' : '/plain'}`, body: { number: made } },
+      request: { url: target + path, body: { number: made } },
       delay: made % 3 === 0 ? 0 : Math.round(Math.random() * 1_000),
-      retry: { backoff: 'fixed', initialDelay: '200ms', maxAttempts: 30 },
+      retry,
       labels: { client },
-    };
+      ...more,
+    } as NewTask;
   };
-  const post = async (path: string, body: object): Promise<{ readonly status: number; readonly text: string } | null> => {
+  const send = async (method: 'POST' | 'DELETE', path: string, body?: object): Promise<Answer | null> => {
     try {
-      const headers = { 'content-type': 'application/json' };
-      const answer = await request(server + path, { method: 'POST', headers, body: JSON.stringify(body), dispatcher: agent });
-      return { status: answer.statusCode, text: await answer.body.text() };
+      const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+      const answer = await request(server + path, {
+        method,
+        headers,
+        body: body === undefined ? null : JSON.stringify(body),
+        dispatcher: agent,
+      });
+      const text = await answer.body.text();
+      if (answer.statusCode === 503) refused += 1;
+      return { status: answer.statusCode, text };
     } catch {
       // Killed under the request, or not up again yet.
       unanswered += 1;
@@ -76,42 +83,105 @@ export function startLoad(server: string, target: string, clients: { readonly si
       return null;
     }
   };
-  const note = (status: number, id: string, text: string): void => {
-    if (status === 201) acknowledged.add(id);
-    else if (status !== 503) strange.push(`${status} ${text}`);
+
+  /** Without an answer, and after 503, it may exist or not. `sentAt` bounds what a relative delay can mean. */
+  const note = (
+    task: NewTask,
+    sentAt: number,
+    answer: { readonly status: number; readonly runAt?: string; readonly text: string } | null,
+  ) => {
+    const isAcknowledged = answer?.status === 201;
+    const dueAt = isAcknowledged ? Date.parse(answer.runAt ?? '') : sentAt + task.delay;
+    if (isAcknowledged) acknowledged += 1;
+    else if (answer !== null && answer.status !== 503) strange.push(`${answer.status} ${answer.text}`);
+    if (!(dueAt >= sentAt + task.delay)) strange.push(`${task.id} was told to be due ${sentAt + task.delay - dueAt} ms too soon`);
+    const promised = { acknowledged: isAcknowledged, dueAts: [dueAt] };
+    asked.set(task.id, { task: task.id, ...promised, maxAttempts });
+    if (task.callback === undefined) return;
+    const told = callbackOf(task.id);
+    asked.set(told, { task: told, ...promised, maxAttempts: callbackAttempts, after: task.id });
   };
-  const single = async (client: string): Promise<void> => {
+  const create = async (task: NewTask): Promise<boolean> => {
+    const sentAt = now();
+    const answer = await send('POST', '/tasks', task);
+    const runAt = answer?.status === 201 ? JSON.parse(answer.text).runAt : undefined;
+    note(task, sentAt, answer === null ? null : { ...answer, runAt });
+    await pause(Math.random() * 2 * restMs);
+    return answer?.status === 201;
+  };
+  const creating = async (client: string): Promise<void> => {
+    const callback = () => ({ url: `${target}${made % 2 === 0 ? '/told' : '/told-at-the-second-time'}`, on: ['succeeded'] });
     while (!ended) {
-      const task = newTask(client);
-      const answer = await post('/tasks', task);
-      if (answer !== null) note(answer.status, task.id, answer.text);
+      await create(newTask(client, cancelling === 0 || made % 4 !== 0 ? {} : { callback: callback(), request: { url: `${target}/slow` } }));
     }
   };
-  const batch = async (client: string): Promise<void> => {
+  const batching = async (client: string): Promise<void> => {
     while (!ended) {
       const tasks = Array.from({ length: tasksPerBatch }, () => newTask(client));
-      const answer = await post('/tasks/batch', { tasks });
-      if (answer === null || answer.status === 503) continue;
-      if (answer.status !== 200) {
-        strange.push(`${answer.status} ${answer.text}`);
-        continue;
+      const sentAt = now();
+      const answer = await send('POST', '/tasks/batch', { tasks });
+      if (answer !== null && answer.status !== 200 && answer.status !== 503) strange.push(`${answer.status} ${answer.text}`);
+      const results = answer?.status === 200 ? (JSON.parse(answer.text).results as { status: number; task?: { runAt: string } }[]) : [];
+      for (const [index, task] of tasks.entries()) {
+        const result = results[index];
+        note(
+          task,
+          sentAt,
+          result === undefined ? null : { status: result.status, runAt: result.task?.runAt ?? '', text: JSON.stringify(result) },
+        );
       }
-      const { results } = JSON.parse(answer.text) as { results: { status: number }[] };
-      for (const [index, result] of results.entries()) note(result.status, tasks[index]?.id ?? '', JSON.stringify(result));
-      await pause(Math.random() * 20);
+      await pause(Math.random() * (20 + 2 * restMs));
+    }
+  };
+  const cancel = async (client: string): Promise<void> => {
+    while (!ended) {
+      const task = newTask(client, { delay: Math.round(Math.random() * 800) });
+      await create(task);
+      await pause(Math.random() * 600);
+      const path = `/tasks/${encodeURIComponent(task.id)}`;
+      const answer = made % 2 === 0 ? await send('DELETE', path) : await send('POST', `${path}/cancel`);
+      const known = asked.get(task.id);
+      if (known === undefined) continue;
+      if (answer === null || answer.status === 503) asked.set(task.id, { ...known, mayBeCancelled: true });
+      else if (answer.status === 200 || answer.status === 204) asked.set(task.id, { ...known, cancelledAt: now() });
+      // Under way or over already; or it was never created.
+      else if (answer.status !== 409 && !(answer.status === 404 && !known.acknowledged)) strange.push(`${answer.status} ${answer.text}`);
+    }
+  };
+  const orchestrate = async (client: string): Promise<void> => {
+    while (!ended) {
+      made += 1;
+      const id = `${client}/${made}`;
+      const task = { request: { url: `${target}/plain` }, retry: { ...retry, initialDelay: '50ms' } };
+      const sentAt = now();
+      const answer = await send('POST', '/orchestrations', { id, steps: Array.from({ length: steps }, () => ({ task })) });
+      if (answer !== null && answer.status !== 201 && answer.status !== 503) strange.push(`${answer.status} ${answer.text}`);
+      const isAcknowledged = answer?.status === 201;
+      if (isAcknowledged) acknowledged += 1;
+      for (let step = 1; step <= steps; step += 1) {
+        const after = step === 1 ? {} : { after: `${id}.${step - 1}` };
+        const promised = { acknowledged: isAcknowledged, dueAts: [sentAt], maxAttempts, parent: id, ...after };
+        asked.set(`${id}.${step}`, { task: `${id}.${step}`, ...promised });
+      }
+      await pause(Math.random() * (200 + 2 * restMs));
     }
   };
 
+  const clients = (count: number, name: string, work: (client: string) => Promise<void>) =>
+    Array.from({ length: count }, (_unused, index) => work(`${name}-${index}`));
   const running = [
-    ...Array.from({ length: clients.single }, (_, index) => single(`single-${index}`)),
-    ...Array.from({ length: clients.batch }, (_, index) => batch(`batch-${index}`)),
+    ...clients(single, 'single', creating),
+    ...clients(batch, 'batch', batching),
+    ...clients(cancelling, 'cancelled', cancel),
+    ...clients(orchestrating, 'orchestrated', orchestrate),
   ];
   return {
+    acknowledged: () => acknowledged,
     async end() {
       ended = true;
       await Promise.all(running);
       await agent.close();
-      return { acknowledged, unanswered, strange };
+      return { asked: [...asked.values()], acknowledged, refused, unanswered, strange };
     },
   };
 }

@@ -79,7 +79,8 @@ export async function exchangeRaw(url: string, data: string | Uint8Array, within
   }
 }
 
-function parseAnswers(text: string, isClosed: boolean): RawAnswer[] {
+/** The complete answers in what came over a wire, interim ones left out; those to HEAD have no body, whatever length they tell. */
+export function parseAnswers(text: string, isClosed: boolean, method = 'GET'): RawAnswer[] {
   const answers: RawAnswer[] = [];
   let rest = text;
   for (;;) {
@@ -95,7 +96,7 @@ function parseAnswers(text: string, isClosed: boolean): RawAnswer[] {
       continue;
     }
     const given = headers['content-length'];
-    const length = given === undefined ? (status === 204 || status === 304 ? 0 : null) : Number(given);
+    const length = method === 'HEAD' ? 0 : given === undefined ? (status === 204 || status === 304 ? 0 : null) : Number(given);
     if (length === null) {
       // Only the end of the connection ends such a body.
       if (isClosed) answers.push({ status, headers, body: rest.slice(start) });

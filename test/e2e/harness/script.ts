@@ -2,13 +2,12 @@ import { execFile } from 'node:child_process';
 
 export type ScriptResult = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
-const limitMs = 60_000;
-
-/** Runs one of the server's scripts to its end, as the npm script of that name does. A hanging one is killed, with code null. */
+/** Runs one of the server's scripts to its end, as the npm script of that name does. One that takes longer is killed, with code null. */
 export function runScript(
   file: string,
   args: readonly string[] = [],
   environment: Readonly<Record<string, string>> = {},
+  limitMs = 60_000,
 ): Promise<ScriptResult> {
   return new Promise((resolve) => {
     const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...environment };

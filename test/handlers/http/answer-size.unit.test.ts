@@ -43,7 +43,7 @@ function realApi() {
     return { status: result.statusCode, body: JSON.parse(result.body ?? 'null') };
   };
   /** All pages of a list, by its cursors. */
-  const follow = async (path: string, limit: number, of: 'events' | 'tasks') => {
+  const follow = async (path: string, limit: number, of: 'events' | 'tasks' | 'schedules') => {
     const pages = [];
     for (let cursor: string | undefined = ''; cursor !== undefined; ) {
       const { body } = await ask('GET', path, { query: `limit=${limit}${cursor === '' ? '' : `&cursor=${cursor}`}` });
@@ -86,6 +86,28 @@ describe('an answer stays within what a Lambda function may answer', () => {
     const ids = pages.flat().map(({ id }: { id: string }) => id);
     expect(ids.sort()).toEqual(Array.from({ length: 60 }, (_, task) => `task-${task}`).sort());
     expect(pages).toHaveLength(2);
+    expect(Math.max(...sent)).toBeLessThan(lambdaBytes);
+  });
+
+  test('schedules and their histories with many headers come in pages shorter than the limit, and are whole', async () => {
+    const { world, views, ask, follow, sent } = realApi();
+    const headers = { 'x-quotes': '"'.repeat(30_000) };
+    for (let schedule = 0; schedule < 60; schedule += 1) {
+      const { status } = await ask('POST', '/schedules', {
+        body: { id: `s-${schedule}`, every: '1h', task: { request: { url, headers } } },
+      });
+      expect(status).toBe(201);
+    }
+    for (let change = 1; change <= 60; change += 1) {
+      await ask('PATCH', '/schedules/s-0', { body: { task: { request: { url: `${url}/${change}`, headers } } } });
+    }
+    const events = world.log.streams().flatMap((stream) => world.log.events(stream));
+    await project({ log: world.log, views, onBroken: () => undefined }, events);
+
+    const ids = (await follow('/schedules', 100, 'schedules')).flat().map(({ id }: { id: string }) => id);
+    expect(ids.sort()).toEqual(Array.from({ length: 60 }, (_, schedule) => `s-${schedule}`).sort());
+    const history = (await follow('/schedules/s-0/events', 1_000, 'events')).flat();
+    expect(history.map(({ version }: { version: number }) => version)).toEqual(Array.from({ length: 61 }, (_, index) => index + 1));
     expect(Math.max(...sent)).toBeLessThan(lambdaBytes);
   });
 

@@ -17,8 +17,9 @@ export function durationReader(range: DurationRange): (value: unknown) => Readin
   };
 }
 
-/** What a duration looks like in the OpenAPI document. */
+/** What a duration looks like in the OpenAPI document, with those of our examples that are within its limits. */
 export function durationJsonSchema(range: DurationRange): Readonly<Record<string, unknown>> {
+  const read = durationReader(range);
   return {
     anyOf: [
       { type: 'integer', minimum: range.minMs, maximum: range.maxMs, description: 'milliseconds' },
@@ -28,7 +29,7 @@ export function durationJsonSchema(range: DurationRange): Readonly<Record<string
         description: 'a number with ms, s, m, h or d; or ISO 8601 without years and months',
       },
     ],
-    examples: ['30s', 'PT15M', 250],
+    examples: ['30s', 'PT15M', 250].filter((example) => read(example).ok),
   };
 }
 

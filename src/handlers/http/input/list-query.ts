@@ -180,6 +180,11 @@ export function parseTaskQuery(query: Query): ParseResult<TaskQuery> {
   return shaped.ok ? { ok: true, value: { asOf: shaped.value.asOf ?? null } } : shaped;
 }
 
+/** Parses the query of a route that has no parameters. */
+export function parseNoQuery(query: Query): ParseResult<object> {
+  return parseWith(z.strictObject({}), query, unknownParameter);
+}
+
 /** Parses the query of `GET /events`. */
 export function parseStreamQuery(query: Query): ParseResult<StreamQuery> {
   const shaped = parseWith(streamQuery, query, unknownParameter);

@@ -3,6 +3,7 @@ import { durationText } from '../../../application/durations.ts';
 import type { InputError, ParseResult } from '../../../application/reading.ts';
 import type { ScheduleChangesInput, ScheduleInput } from '../../../application/schedule-input.ts';
 import type { TemplateInput } from '../../../application/task-input.ts';
+import { isoTime } from '../../../application/times.ts';
 import { limits } from '../../../domain/limits.ts';
 import type { RecurrenceRule } from '../../../domain/schedule/recurrence.ts';
 import { duration } from './duration.ts';
@@ -28,7 +29,7 @@ const ruleFields = {
   ).optional(),
   recurrence: oneOf(['daily', 'weekly', 'monthly']).optional().meta({ description: 'By the wall clock of startAt, or of now.' }),
 };
-const startAt = time({ description: 'No time before it.' });
+const startAt = time({ description: 'No time before it. One that passed up to 5 seconds before it arrives still counts.' });
 const endAt = time({ description: 'No time after it.' });
 const maxOccurrences = wholeNumber(1, limits.maxOccurrencesMax);
 const furtherFields = {
@@ -102,6 +103,9 @@ function checkSpan(
   now: number,
   errors: InputError[],
 ): void {
+  if (given.startAt != null && given.startAt < limits.scheduleStartMinMs) {
+    errors.push({ path: 'startAt', message: `must not be before ${isoTime(limits.scheduleStartMinMs)}` });
+  }
   if (given.startAt != null && given.startAt - now > limits.scheduleAheadMs) {
     errors.push({ path: 'startAt', message: `must be at most 10 years (${durationText(limits.scheduleAheadMs)}) ahead` });
   }

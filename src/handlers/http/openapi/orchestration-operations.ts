@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { count, labels, stepError, time } from '../../../application/shown-parts.ts';
+import { callbackSpec, count, labels, stepError, time } from '../../../application/shown-parts.ts';
 import { eventsQuery, orchestrationListQuery } from '../input/list-query.ts';
 import { orchestration, orchestrationChanges } from '../input/orchestration-input.ts';
 import { cancel } from '../input/task-input.ts';
@@ -28,7 +28,13 @@ export const orchestrationAnswer = z
     ),
     labels,
     reason: z.string().nullable().optional().meta({ description: 'Why it was cancelled.' }),
-    callback: z.strictObject({ taskId: z.string(), status: z.enum(['unconfirmed', 'confirmed', 'id-taken']) }).nullable(),
+    callback: z
+      .strictObject({ on: callbackSpec.shape.on, taskId: z.string(), status: z.enum(['none', 'unconfirmed', 'confirmed', 'id-taken']) })
+      .nullable()
+      .meta({
+        description:
+          'The ends it is told of, and the task that tells it. none: not yet, or not of this end. unconfirmed: about to be made. confirmed: made; its own status says whether it was delivered. id-taken: its id belongs to somebody else, and nothing is told.',
+      }),
     createdAt: time,
     updatedAt: time,
     finishedAt: time.nullable(),

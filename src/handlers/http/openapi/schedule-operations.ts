@@ -59,7 +59,7 @@ export const scheduleOperations: Operations = {
       body: nothing,
       bodyIsOptional: true,
       idempotencyKey: true,
-      answers: { 201: taskAnswer, 200: taskAnswer, 404: missing, 409: 'the id of the task is taken' },
+      answers: { 201: taskAnswer, 200: taskAnswer, 404: missing, 409: 'the id of the task is taken, or the task of this key was deleted' },
     },
   },
   '/schedules/{id}/events': {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { durationText, readDuration } from '../../../../src/application/durations.ts';
-import { durationReader } from '../../../../src/handlers/http/input/duration.ts';
+import { durationJsonSchema, durationReader } from '../../../../src/handlers/http/input/duration.ts';
 
 const hour = 3_600_000;
 const day = 24 * hour;
@@ -95,6 +95,16 @@ describe('a duration', () => {
       { ok: true, value: 100 },
       { ok: true, value: 1_000 },
     ]);
+  });
+
+  it.each([
+    { minMs: 100, maxMs: 14 * 60_000 },
+    { minMs: 1_000, maxMs: day },
+    { minMs: 0, maxMs: 30 * day },
+  ])('has examples in the OpenAPI document that it takes: %o', (range) => {
+    const examples = durationJsonSchema(range)['examples'] as readonly unknown[];
+    expect(examples.length).toBeGreaterThan(0);
+    expect(examples.filter((example) => !durationReader(range)(example).ok)).toEqual([]);
   });
 
   it.each([

@@ -1,0 +1,3 @@
+import { worldTests } from './world-tests.ts';
+
+worldTests(1801, 3300);
