@@ -1,5 +1,5 @@
 /**
- * The one command that checks everything: `npm test`, and `npm run test:extended` for what takes longer.
+ * The one command that checks everything: `npm test`, and `npm run test:extended` for what takes longer, `npm run mutate` for how good the tests are.
  * Runs its stages one after another, stops at the first that fails, and ends with the true counts over all stages.
  * The counts are also left in `.check/<plan>.counts` as `passed failed skipped`, for .ci/run.
  */
@@ -67,6 +67,10 @@ const plans: Readonly<Record<string, readonly Stage[]>> = {
     },
     privilegesOfCalls,
     { name: 'extended', limitMs: 60 * minuteMs, projects: ['extended'], none: 'there are no extended tests yet' },
+  ],
+  mutate: [{ name: 'mutation of the domain', limitMs: 45 * minuteMs, tool: ['stryker', 'run'] }],
+  'mutate:application': [
+    { name: 'mutation of the application', limitMs: 60 * minuteMs, tool: ['stryker', 'run', 'stryker.application.config.mjs'] },
   ],
 };
 

@@ -154,13 +154,13 @@ describe('retrying a failed attempt', () => {
 });
 
 describe('an attempt whose process went away', () => {
-  const running = given(scheduled(), start);
+  const running = () => given(scheduled(), start);
   const leaseEnd = epoch + 50 * second;
 
   it('is interrupted at the end of its lease and 5 s for clocks that differ, not before', () => {
-    expect(wakeAt(running.state)).toBe(leaseEnd + 5 * second);
-    expect(when(at(running, leaseEnd + 5 * second - 1), expireLease)).toEqual({ reason: 'not-due' });
-    expect(when(at(running, leaseEnd + 5 * second), expireLease)).toMatchObject({
+    expect(wakeAt(running().state)).toBe(leaseEnd + 5 * second);
+    expect(when(at(running(), leaseEnd + 5 * second - 1), expireLease)).toEqual({ reason: 'not-due' });
+    expect(when(at(running(), leaseEnd + 5 * second), expireLease)).toMatchObject({
       type: 'TaskFailed',
       data: { startedVersion: 2, error: { kind: 'interrupted' }, retryAt: leaseEnd + 10 * second },
     });
@@ -172,7 +172,7 @@ describe('an attempt whose process went away', () => {
   });
 
   it('may still record its outcome late, as long as nobody has expired it', () => {
-    expect(when(at(running, epoch + day), succeed)).toMatchObject({ type: 'TaskSucceeded' });
+    expect(when(at(running(), epoch + day), succeed)).toMatchObject({ type: 'TaskSucceeded' });
   });
 });
 

@@ -24,11 +24,11 @@ import {
 } from './task-moves.ts';
 
 describe('the callback', () => {
-  const succeeded = given(scheduled(withCallback), start, succeed);
+  const succeeded = () => given(scheduled(withCallback), start, succeed);
 
   it('is looked after a minute later at first, for the bus tries at once', () => {
-    expect(wakeAt(succeeded.state)).toBe(epoch + minute);
-    expect(when(succeeded, delivered)).toEqual({
+    expect(wakeAt(succeeded().state)).toBe(epoch + minute);
+    expect(when(succeeded(), delivered)).toEqual({
       type: 'CallbackSucceeded',
       data: { outcomeVersion: 3, attempt: 1, result: { status: 204 } },
     });
@@ -47,7 +47,7 @@ describe('the callback', () => {
   });
 
   it('is tried again after 1 s, 4 s, 15 s, 1 m, 4 m, 15 m and 1 h, eight times in all', () => {
-    let history = succeeded;
+    let history = succeeded();
     const pausesMs: (number | null)[] = [];
     while (wakeAt(history.state) !== null && pausesMs.length < 20) {
       history = further(history, notDelivered);
@@ -65,39 +65,39 @@ describe('the callback', () => {
     ['beyond a day', 2 * day, day],
   ])('honours a Retry-After %s', (_title, retryAfterMs, expected) => {
     const busy = told({ delivered: false, error: serverError, retryable: true, retryAfterMs });
-    expect(when(succeeded, busy)).toMatchObject({ data: { retryAt: epoch + expected } });
+    expect(when(succeeded(), busy)).toMatchObject({ data: { retryAt: epoch + expected } });
   });
 
   it('spreads its tries by a fifth', () => {
     const early = told({ delivered: false, error: serverError, retryable: true, retryAfterMs: null }, { random: 0 });
-    expect(when(succeeded, early)).toMatchObject({ data: { retryAt: epoch + 800 } });
+    expect(when(succeeded(), early)).toMatchObject({ data: { retryAt: epoch + 800 } });
   });
 
   it('ends with a 410', () => {
-    expect(when(succeeded, gone)).toMatchObject({ type: 'CallbackFailed', data: { retryAt: null } });
-    expect(wakeAt(further(succeeded, gone).state)).toBeNull();
+    expect(when(succeeded(), gone)).toMatchObject({ type: 'CallbackFailed', data: { retryAt: null } });
+    expect(wakeAt(further(succeeded(), gone).state)).toBeNull();
   });
 
   it('takes one word for each try: a twin that was slower, or a try out of turn, is superseded', () => {
-    const once = further(succeeded, notDelivered);
+    const once = further(succeeded(), notDelivered);
     expect(when(once, told({ delivered: true, status: 200 }, { attempt: 1 }))).toEqual({ reason: 'superseded' });
-    expect(when(succeeded, told({ delivered: true, status: 200 }, { attempt: 2 }))).toEqual({ reason: 'superseded' });
-    expect(when(succeeded, told({ delivered: true, status: 200 }, { outcomeVersion: 2 }))).toEqual({ reason: 'superseded' });
-    expect(when(further(succeeded, delivered), delivered)).toEqual({ reason: 'superseded' });
+    expect(when(succeeded(), told({ delivered: true, status: 200 }, { attempt: 2 }))).toEqual({ reason: 'superseded' });
+    expect(when(succeeded(), told({ delivered: true, status: 200 }, { outcomeVersion: 2 }))).toEqual({ reason: 'superseded' });
+    expect(when(further(succeeded(), delivered), delivered)).toEqual({ reason: 'superseded' });
   });
 
   it('never changes the status', () => {
-    expect(further(succeeded, gone).state.status).toBe('succeeded');
+    expect(further(succeeded(), gone).state.status).toBe('succeeded');
   });
 });
 
 describe('redelivering', () => {
-  const succeeded = given(scheduled(withCallback), start, succeed);
+  const succeeded = () => given(scheduled(withCallback), start, succeed);
   const reopened = { type: 'CallbackReopened', data: { outcomeVersion: 3 } };
 
   it('sends a delivered or failed callback again, at once and with a fresh set of tries', () => {
     for (const ending of [delivered, gone]) {
-      const ended = after(further(succeeded, ending), hour);
+      const ended = after(further(succeeded(), ending), hour);
       expect(when(ended, redeliver)).toEqual(reopened);
       const again = further(ended, redeliver);
       expect(again.state).toMatchObject({ redeliveries: 1, callback: { status: 'pending', attempt: 0 } });
@@ -107,8 +107,8 @@ describe('redelivering', () => {
   });
 
   it('hurries a callback between its tries, and one that was not tried yet is on its way already', () => {
-    expect(when(further(succeeded, notDelivered), redeliver)).toEqual(reopened);
-    expect(when(succeeded, redeliver)).toBe('unchanged');
+    expect(when(further(succeeded(), notDelivered), redeliver)).toEqual(reopened);
+    expect(when(succeeded(), redeliver)).toBe('unchanged');
   });
 
   it('is refused where no callback was asked for, or not for this outcome', () => {
@@ -118,7 +118,7 @@ describe('redelivering', () => {
   });
 
   it('is possible a thousand times', () => {
-    let history = succeeded;
+    let history = succeeded();
     for (let time = 0; time < limits.redeliveriesPerTask; time += 1) history = further(history, delivered, redeliver);
     expect(when(further(history, delivered), redeliver)).toEqual({ reason: 'limit', limit: 'redeliveries', value: 1_000 });
   });

@@ -34,16 +34,16 @@ import {
 
 describe('every command on every status', () => {
   /** One history per status; each has a callback, so that what could happen to one is not hidden by its absence. */
-  const histories: Record<TaskState['status'] | 'erased', History> = {
-    missing: noHistory,
-    scheduled: given(scheduled(withCallback)),
-    running: given(scheduled(withCallback), start),
-    waiting: given(scheduled({ ...asynchronous, ...withCallback }), start, accept),
-    succeeded: given(scheduled(withCallback), start, succeed),
-    failed: given(scheduled(withCallback), start, failForGood),
-    cancelled: given(scheduled(withCallback), cancel),
-    deleted: given(scheduled(withCallback), remove),
-    erased: append(noHistory, { type: 'Erased', data: {} }),
+  const histories: Record<TaskState['status'] | 'erased', () => History> = {
+    missing: () => noHistory,
+    scheduled: () => given(scheduled(withCallback)),
+    running: () => given(scheduled(withCallback), start),
+    waiting: () => given(scheduled({ ...asynchronous, ...withCallback }), start, accept),
+    succeeded: () => given(scheduled(withCallback), start, succeed),
+    failed: () => given(scheduled(withCallback), start, failForGood),
+    cancelled: () => given(scheduled(withCallback), cancel),
+    deleted: () => given(scheduled(withCallback), remove),
+    erased: () => append(noHistory, { type: 'Erased', data: {} }),
   };
   const moves: Record<TaskCommand['type'], Move> = {
     schedule: scheduled(),
@@ -101,7 +101,7 @@ describe('every command on every status', () => {
   });
 
   it.each(rows)('$type on a $status task gives $outcome, and a second time nothing new', ({ history, type, outcome }) => {
-    const yielded = when(after(history, 2 * hour), moves[type]);
+    const yielded = when(after(history(), 2 * hour), moves[type]);
     const name = yielded === 'unchanged' ? yielded : 'type' in yielded ? yielded.type : yielded.reason;
     expect(name).toBe(outcome);
   });
@@ -110,7 +110,7 @@ describe('every command on every status', () => {
     'the same task created again while %s is the existing task',
     (status) => {
       const again: Move = { type: 'schedule', definition: definitionWith(), runAt: epoch + hour, sameContent: true };
-      expect(when(histories[status], again)).toBe('unchanged');
+      expect(when(histories[status](), again)).toBe('unchanged');
     },
   );
 });
@@ -134,7 +134,7 @@ describe('what a refusal says', () => {
 });
 
 describe('the fence', () => {
-  const secondRuns = further(due(given(scheduled(withCallback), start, fail())), start);
+  const secondRuns = () => further(due(given(scheduled(withCallback), start, fail())), start);
   const stale: readonly Move[] = [
     { type: 'accept', now: epoch, startedVersion: 2, response: okResult },
     { type: 'heartbeat', now: epoch, startedVersion: 2 },
@@ -146,7 +146,7 @@ describe('the fence', () => {
   it.each(stale.map((move) => ({ move, type: typeof move === 'function' ? 'fail' : move.type })))(
     'refuses $type from the first attempt while the second runs',
     ({ move }) => {
-      expect(when(secondRuns, move)).toEqual({ reason: 'superseded' });
+      expect(when(secondRuns(), move)).toEqual({ reason: 'superseded' });
     },
   );
 

@@ -149,7 +149,7 @@ describe('a check', () => {
   });
 
   it('whose id is somebody else’s fails the step, whatever is left of its budget, and nothing falls back', () => {
-    const over = further(inCheck, isForeign, looks);
+    const over = further(inCheck(), isForeign, looks);
     expect(over.state).toMatchObject({ status: 'failed', outcome: 'step-failed' });
     expect(seenOf(over).steps[0]).toMatchObject({ status: 'failed', checks: 1, error: { kind: 'id-taken' } });
   });
@@ -166,11 +166,11 @@ describe('a check', () => {
 });
 
 describe('a fallback', () => {
-  const spent = further(due(further(inCheck, fails)), looks, fails);
+  const spent = () => further(due(further(inCheck(), fails)), looks, fails);
 
   it('runs at once and once when the budget is spent, and the orchestration has failed all the same', () => {
-    expect(wakeAt(spent.state)).toBe(spent.now);
-    const over = further(spent, looks, succeeds, looks);
+    expect(wakeAt(spent().state)).toBe(spent().now);
+    const over = further(spent(), looks, succeeds, looks);
     expect(told(over).slice(-3)).toEqual([
       { type: 'FallbackStarted', data: { step: 1, taskId: 'order-42.1.fallback' } },
       { type: 'FallbackFinished', data: { step: 1, outcome: { status: 'succeeded', truncated: false } } },
@@ -180,8 +180,8 @@ describe('a fallback', () => {
   });
 
   it('is seen while it runs', () => {
-    expect(seenOf(spent).steps[0]?.status).toBe('fallback');
-    expect(seenOf(further(spent, looks)).steps[0]).toMatchObject({ status: 'fallback', finishedAt: null });
+    expect(seenOf(spent()).steps[0]?.status).toBe('fallback');
+    expect(seenOf(further(spent(), looks)).steps[0]).toMatchObject({ status: 'fallback', finishedAt: null });
   });
 
   it.each([
@@ -189,7 +189,7 @@ describe('a fallback', () => {
     ['is cancelled', sees({ status: 'cancelled' }), 'cancelled'],
     ['is somebody else’s', isForeign, 'id-taken'],
   ])('that %s leaves fallback-failed', (_what, ends, kind) => {
-    const over = further(spent, looks, ends, looks);
+    const over = further(spent(), looks, ends, looks);
     expect(over.state).toMatchObject({ status: 'failed', outcome: 'fallback-failed' });
     expect(seenOf(over).steps[0]?.error?.kind).toBe(kind);
   });

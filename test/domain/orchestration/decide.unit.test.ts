@@ -38,14 +38,14 @@ const replan =
     return { type: 'change', replan: { plan: planned(definitionWith(definition)), madeFrom } };
   };
 describe('every command on every status', () => {
-  const histories: Record<string, History> = {
-    missing: noHistory,
-    scheduled: given(scheduled(withCallback)),
-    running: given(scheduled(withCallback), looks),
-    succeeded: given(scheduled({ ...withCallback, steps: [step()] }), looks, succeeds, looks),
-    failed: given(scheduled(withCallback), looks, fails, looks),
-    cancelled: given(scheduled(withCallback), cancel),
-    erased: append(noHistory, { type: 'Erased', data: {} }),
+  const histories: Record<string, () => History> = {
+    missing: () => noHistory,
+    scheduled: () => given(scheduled(withCallback)),
+    running: () => given(scheduled(withCallback), looks),
+    succeeded: () => given(scheduled({ ...withCallback, steps: [step()] }), looks, succeeds, looks),
+    failed: () => given(scheduled(withCallback), looks, fails, looks),
+    cancelled: () => given(scheduled(withCallback), cancel),
+    erased: () => append(noHistory, { type: 'Erased', data: {} }),
   };
   const moves: Record<OrchestrationCommand['type'], Move> = {
     schedule: scheduled(),
@@ -71,7 +71,7 @@ describe('every command on every status', () => {
     (Object.keys(moves) as OrchestrationCommand['type'][]).map((type) => [status, type] as const),
   );
   it.each(cases)('%s: %s', (status, type) => {
-    const outcome = when(histories[status] ?? noHistory, moves[type]);
+    const outcome = when(histories[status]?.() ?? noHistory, moves[type]);
     expect(typeof outcome === 'string' ? outcome : 'reason' in outcome ? outcome.reason : outcome.type).toBe(expected[status]?.[type]);
   });
 
@@ -165,7 +165,7 @@ describe('a cancel', () => {
   });
 
   it('between a check that failed and its next try stops that try', () => {
-    const over = further(inCheck, fails, cancel);
+    const over = further(inCheck(), fails, cancel);
     expect(when(at(over, over.now + hour), looks)).toMatchObject({ reason: 'child-unfinished', taskId: 'order-42.callback' });
     expect(seenOf(over).steps).toMatchObject([{ status: 'cancelled', checks: 1 }]);
   });

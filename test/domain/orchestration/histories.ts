@@ -154,4 +154,4 @@ export const withFallback = { ...checked, fallback: stepTemplate };
 export const fromPrevious = step({ task: { ...stepTemplate, bodyFrom: 'previous' } });
 
 /** At the first try of the check of the only step, with a fallback and a callback to come. */
-export const inCheck = further(due(given(scheduled({ ...withFallback, ...withCallback }), looks, succeeds)), looks);
+export const inCheck = () => further(due(given(scheduled({ ...withFallback, ...withCallback }), looks, succeeds)), looks);
