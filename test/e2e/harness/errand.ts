@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll } from 'vitest';
+import { inheritedEnvironment } from '../../support/inherited-environment.ts';
 import { hostArguments, hostScript } from './host.ts';
 
 /** A real Errand process under test. */
@@ -66,22 +67,12 @@ afterAll(async () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** What every process needs, and where it finds what others of the same code have compiled; nothing that sets Errand up. */
-function inherited(): Record<string, string> {
-  const cache = process.env['NODE_COMPILE_CACHE'];
-  return {
-    PATH: process.env['PATH'] ?? '',
-    HOME: process.env['HOME'] ?? '',
-    ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }),
-  };
-}
-
 /** Spawns the host as its npm script does and waits for its ready line. Throws with what it wrote if it ends before. */
 export async function startErrand(options: ErrandOptions = {}): Promise<Errand> {
   const dataDir = options.dataDir ?? temporaryFolder();
   const environment = { ERRAND_LOG_LEVEL: 'warn', ...options.environment, PORT: String(options.port ?? 0), ERRAND_DATA_DIR: dataDir };
   const child = spawn(process.execPath, [hostScript, ...hostArguments], {
-    env: { ...inherited(), ...environment },
+    env: { ...inheritedEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);
