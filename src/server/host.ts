@@ -22,6 +22,7 @@ import { createFromEvent } from '../handlers/http/task-event.ts';
 import { createDispatchFeed, createProjectFeed } from './change-feeds.ts';
 import { InProcessBus } from './in-process-bus.ts';
 import { Scheduler } from './scheduler.ts';
+import { createSecondTries } from './second-tries.ts';
 import { hasShortSigningSecret, loadSecrets } from './secret-files.ts';
 import type { Settings } from './settings.ts';
 import type { Job } from './slots.ts';
@@ -91,6 +92,7 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
       return views.due(query);
     },
   });
+  const secondTries = createSecondTries({ wakes: scheduler, logger });
   const ports: WakePorts = {
     store,
     schedules,
@@ -112,6 +114,7 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
       if (kind === 'wake') await handleWake(ports, wake);
       else await deliverCallback(ports, wake.stream, await store.load(wake.stream, wake.version), true);
     } catch (error) {
+      if (kind === 'wake' && secondTries.take(wake, error)) return;
       logger.error('a wake could not be handled; the sweep looks again', { stream: wake.stream, error: String(error) });
     }
   }
@@ -179,6 +182,7 @@ async function wireHost(storage: Storage, settings: Settings, logger: Logger, ru
     async stop(waitMs) {
       await spool?.stop();
       dispatching.drain();
+      secondTries.stop();
       const ended = scheduler.stop();
       const limit = new AbortController();
       await Promise.race([ended, systemClock.sleep(waitMs, limit.signal)]);

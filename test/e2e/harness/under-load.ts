@@ -16,6 +16,8 @@ export type UnderLoadOptions = LoadOptions & {
   readonly dataDir?: string;
   /** The clock that the server goes by; that of this process by default. */
   readonly now?: () => number;
+  /** How much later than usual a run may begin. */
+  readonly forgivenessMs?: number;
 };
 
 /** A server under load, for whoever does something to it. */
@@ -39,9 +41,12 @@ export type LoadReport = {
   readonly summary: string;
 };
 
-/** A run may begin so late while all is well, and so much later because it is not: correctness is judged here, the rest is told as figures. */
+/**
+ * A run may begin so late while all is well, and so much later because it is not: correctness is judged here, the rest is told as figures.
+ * A callback whose first try a kill cut off is made a minute later.
+ */
 const epsilonMs = 5_000;
-const forgivenessMs = 120_000;
+const forgivenessByDefaultMs = 120_000;
 
 /** Does something to a server under load, lets everything end, and compares what all sides saw. */
 export async function underLoad(
@@ -85,7 +90,7 @@ export async function underLoad(
     // Nothing is left to happen.
     readAt: Number.POSITIVE_INFINITY,
     epsilonMs,
-    forgivenessMs,
+    forgivenessMs: options.forgivenessMs ?? forgivenessByDefaultMs,
   });
   const isRebuildEqual = check.code === 0 && check.stdout.includes('No differences');
   const faults = [
