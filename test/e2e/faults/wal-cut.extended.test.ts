@@ -29,7 +29,7 @@ const everything = (log: { readAll(after: number, limit: number): readonly Store
 beforeAll(async () => {
   const target = await startReceivingTarget();
   const errand = await startErrand();
-  const load = startLoad(errand.url, target.url, { single: 1, batch: 0, cancelling: 1, orchestrating: 1, restMs: 20 });
+  const load = startLoad(errand.url, target.url, { single: 1, batch: 0, cancelling: 1, orchestrating: 1, callbacks: true, restMs: 20 });
   await until('some load', () => (load.acknowledged() >= creates ? true : undefined), 60_000);
   await errand.kill();
   await load.end();

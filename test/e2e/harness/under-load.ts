@@ -12,10 +12,14 @@ import { until } from './until.ts';
 export type UnderLoadOptions = LoadOptions & {
   /** How many times each of some schedules has; no schedules without. */
   readonly times?: number;
+  /** Whether each of these may leave times out, as it does beyond the thousand times that it makes up for at most. */
+  readonly mayMissTimes?: boolean;
   readonly environment?: Environment;
   readonly dataDir?: string;
   /** The clock that the server goes by; that of this process by default. */
   readonly now?: () => number;
+  /** The same for what its targets receive; `now` by default. */
+  readonly receivedAt?: () => number;
   /** How much later than usual a run may begin. */
   readonly forgivenessMs?: number;
 };
@@ -54,11 +58,14 @@ export async function underLoad(
   meanwhile: (running: Running) => Promise<readonly Outage[]>,
 ): Promise<LoadReport> {
   const { environment = {}, now = Date.now } = options;
-  const target = await startReceivingTarget(now);
+  const target = await startReceivingTarget(options.receivedAt ?? now);
   let errand: Errand = await startErrand({ environment, ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }) });
   const { url, dataDir } = errand;
   const client = createClient(url);
-  const schedules = options.times === undefined ? [] : await createTimetable(client, target.url, { count: options.times, now: now() });
+  const schedules =
+    options.times === undefined
+      ? []
+      : await createTimetable(client, target.url, { count: options.times, now: now(), mayMissAll: options.mayMissTimes ?? false });
   const load = startLoad(url, target.url, options, now);
   const outages = await meanwhile({
     client,
