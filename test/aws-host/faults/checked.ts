@@ -6,8 +6,16 @@ import type { World } from './world.ts';
 /** Minutes pass at once here, one for each sweep. */
 const [epsilonMs, forgivenessMs] = [10_000, 60 * 60_000];
 
-/** What the history checker says of these tasks, once nothing is left to happen to them. All of them have one run. */
-export async function checkedHistory(world: World, acknowledged: Iterable<string>, maxAttempts: number): Promise<Verdict> {
+/**
+ * What the history checker says of these tasks, once nothing is left to happen to them. All of them have one run. `cancelled`: when a
+ * cancel was answered, by the clock of the functions.
+ */
+export async function checkedHistory(
+  world: World,
+  acknowledged: Iterable<string>,
+  maxAttempts: number,
+  cancelled: ReadonlyMap<string, number> = new Map(),
+): Promise<Verdict> {
   const log = await world.log();
   const ids = new Set(acknowledged);
   return checkHistory({
@@ -16,6 +24,7 @@ export async function checkedHistory(world: World, acknowledged: Iterable<string
       acknowledged: true,
       dueAts: [log.get(task)?.events.map(entryOf)[0]?.dueAt ?? 0],
       maxAttempts,
+      cancelledAt: cancelled.get(task),
     })),
     schedules: [],
     receipts: world.target.calls

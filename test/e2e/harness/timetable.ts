@@ -1,5 +1,6 @@
 import type { PromisedSchedule } from '../../support/history-checker.ts';
 import type { Client } from './client.ts';
+import type { ToldEvent } from './history.ts';
 
 /** How the answer of a task of theirs is retried, and how often at most. */
 const maxAttempts = 30;
@@ -33,4 +34,13 @@ export async function createTimetable(
     schedules.push({ schedule: id, acknowledged: true, times, maxAttempts, mayMiss });
   }
   return schedules;
+}
+
+/** Without the times after the last that was fired, where a schedule ended by its count or by hand: those are nobody's. */
+export function upToLast(promised: PromisedSchedule, events: readonly ToldEvent[]): PromisedSchedule {
+  const fired = events.flatMap(({ id, type, data }) =>
+    id === promised.schedule && type === 'OccurrenceFired' ? [Date.parse(data.dueAt)] : [],
+  );
+  const last = Math.max(...fired);
+  return { ...promised, times: promised.times.filter((time) => time <= last) };
 }

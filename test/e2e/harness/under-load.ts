@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { checkHistory, faultsOf, type Outage, type PromisedSchedule, summaryOf, type Verdict } from '../../support/history-checker.ts';
+import { checkHistory, faultsOf, type Outage, summaryOf, type Verdict } from '../../support/history-checker.ts';
 import { type Client, createClient } from './client.ts';
 import { type Environment, type Errand, startErrand } from './errand.ts';
 import { createOpenWork, disorderOf, logOf, readHistory, type ToldEvent } from './history.ts';
 import { type Asked, type LoadOptions, type LoadResult, startLoad } from './load.ts';
 import { startReceivingTarget } from './receiving-target.ts';
 import { runScript } from './script.ts';
-import { createTimetable } from './timetable.ts';
+import { createTimetable, upToLast } from './timetable.ts';
 import { until } from './until.ts';
 
 export type UnderLoadOptions = LoadOptions & {
@@ -90,7 +90,7 @@ export async function underLoad(
   const check = await runScript('src/operator/rebuild.ts', ['--check'], { ERRAND_DATA_DIR: dataDir }, endMs);
   const verdict = checkHistory({
     tasks: promisedBy(loaded.asked, events),
-    schedules: withoutRest(schedules, events),
+    schedules: schedules.map((each) => (each.mayMiss ? upToLast(each, events) : each)),
     receipts: target.receipts.filter(({ task }) => task !== lastTask),
     log: logOf(events),
     outages,
@@ -139,10 +139,10 @@ export function killUnderLoad(options: KillOptions): Promise<LoadReport> {
 
 /** How long everything may take to end, and a rebuild after that. */
 const endMs = 240_000;
-const lastTask = 'the last one';
+export const lastTask = 'the last one';
 
 /** Reads the log until nothing is left to happen by itself. All that clients were told of precedes the task that is created here. */
-async function historyToTheEnd(url: string, target: string): Promise<readonly ToldEvent[]> {
+export async function historyToTheEnd(url: string, target: string): Promise<readonly ToldEvent[]> {
   await createClient(url).post('/tasks', { id: lastTask, request: { url: `${target}/plain` } });
   const { open, tell } = createOpenWork();
   let isLast = false;
@@ -193,16 +193,4 @@ function judgeList(listed: readonly string[], events: readonly ToldEvent[]): rea
 function promisedBy(asked: readonly Asked[], events: readonly ToldEvent[]): readonly Asked[] {
   const existing = new Set(events.filter(({ version }) => version === 1).map(({ id }) => id));
   return asked.map((each) => (each.parent !== undefined && existing.has(each.parent) ? { ...each, acknowledged: true } : each));
-}
-
-/** A schedule that may leave times out ends with its last occurrence; times after that are nobody's. */
-function withoutRest(schedules: readonly PromisedSchedule[], events: readonly ToldEvent[]): readonly PromisedSchedule[] {
-  return schedules.map((each) => {
-    if (!each.mayMiss) return each;
-    const fired = events.flatMap(({ id, type, data }) =>
-      id === each.schedule && type === 'OccurrenceFired' ? [Date.parse(data.dueAt)] : [],
-    );
-    const last = Math.max(...fired);
-    return { ...each, times: each.times.filter((time) => time <= last) };
-  });
 }
