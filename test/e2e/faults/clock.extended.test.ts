@@ -22,7 +22,7 @@ test.skipIf(fakeTimeLibrary === null)(
       {
         single: 4,
         batch: 1,
-        times: 20,
+        times: 8,
         mayMissTimes: true,
         restMs: 50,
         environment: time.environment,

@@ -7,7 +7,7 @@ import { type Running, underLoad } from '../harness/under-load.ts';
 import { until } from '../harness/until.ts';
 
 const lastsMs = byHandMinutes === null ? 4_000 : 30_000;
-const clients = { single: 4, batch: 1, cancelling: 2, orchestrating: 1, times: 20, restMs: 20 };
+const clients = { single: 4, batch: 1, cancelling: 2, orchestrating: 1, times: 8, restMs: 20 };
 /** Nothing waits for a sweep, which would come a minute later. */
 const forgivenessMs = lastsMs + 40_000;
 const promised =
