@@ -88,7 +88,7 @@ describe('the bundles', () => {
     const script = `
       const { handler: queries } = await import(${module('queries')});
       const { handler: dispatch } = await import(${module('dispatch')});
-      const context = { getRemainingTimeInMillis: () => 1_000 };
+      const context = { getRemainingTimeInMillis: () => 20_000 };
       const answers = [];
       for (const path of ['/health', '/openapi.json', '/tasks/a']) {
         const event = { rawPath: path, headers: {}, requestContext: { http: { method: 'GET' }, stage: '$default' } };
