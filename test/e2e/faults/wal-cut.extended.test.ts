@@ -5,6 +5,7 @@ import type { StoredEvent } from '../../../src/application/ports.ts';
 import { checkServerViews } from '../../../src/operator/server-views.ts';
 import { createProjectFeed } from '../../../src/server/change-feeds.ts';
 import { createLog, openLogDatabase, openStorage } from '../../../src/server/storage.ts';
+import { systemTimers } from '../../../src/server/timers.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
 import { startErrand, temporaryFolder } from '../harness/errand.ts';
 import { byHandMinutes, report } from '../harness/fault-report.ts';
@@ -80,7 +81,7 @@ async function openCut(file: string, bytes: number): Promise<number> {
   try {
     const events = everything(storage.log);
     expect(events).toEqual(killed.events.slice(0, events.length));
-    const feed = createProjectFeed(storage, silentLogger);
+    const feed = createProjectFeed(storage, silentLogger, systemTimers);
     await feed.catchUp();
     await feed.stop();
   } finally {
