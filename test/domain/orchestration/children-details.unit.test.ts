@@ -63,6 +63,8 @@ describe('what a cancel may have left open', () => {
   });
 
   it('is the task of the step', () => {
+    const ofStep1 = { taskId: 'order-42.1', origin: { orchestrationId: 'order-42', step: 1, role: 'task' } };
+    expect(left(given(scheduled(), looks, cancel))).toEqual([ofStep1]);
     expect(left(further(inStep2(), cancel))).toEqual([ofStep2('order-42.2', 'task')]);
   });
 
