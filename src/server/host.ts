@@ -23,6 +23,7 @@ import { createFromEvent } from '../handlers/http/task-event.ts';
 import { createDispatchFeed, createProjectFeed } from './change-feeds.ts';
 import { InProcessBus } from './in-process-bus.ts';
 import { Scheduler } from './scheduler.ts';
+import { createSecondTries } from './second-tries.ts';
 import { hasShortSigningSecret, loadSecrets } from './secret-files.ts';
 import type { Settings } from './settings.ts';
 import type { Job } from './slots.ts';
@@ -117,6 +118,7 @@ export async function wireHost(parts: HostParts): Promise<Host> {
       return views.due(query);
     },
   });
+  const secondTries = createSecondTries({ wakes: scheduler, logger, timers });
   const ports: WakePorts = {
     store,
     schedules,
@@ -134,8 +136,11 @@ export async function wireHost(parts: HostParts): Promise<Host> {
   };
 
   async function runJob({ kind, wake }: Job): Promise<void> {
-    if (kind === 'wake') await handleWake(ports, wake);
-    else await deliverCallback(ports, wake.stream, await store.load(wake.stream, wake.version), true);
+    if (kind === 'callback') await deliverCallback(ports, wake.stream, await store.load(wake.stream, wake.version), true);
+    else
+      await handleWake(ports, wake).catch((error: unknown) => {
+        if (!secondTries.take(wake, error)) throw error;
+      });
   }
 
   const bus = new InProcessBus();
@@ -201,6 +206,7 @@ export async function wireHost(parts: HostParts): Promise<Host> {
     async stop(waitMs) {
       await spool?.stop();
       dispatching.drain();
+      secondTries.stop();
       const ended = scheduler.stop();
       const limit = new AbortController();
       await Promise.race([ended, clock.sleep(waitMs, limit.signal)]);

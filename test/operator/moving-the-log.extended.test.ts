@@ -9,6 +9,7 @@ import { startTarget } from '../e2e/harness/target.ts';
 import { until } from '../e2e/harness/until.ts';
 import { isDynoxideInstalled } from '../support/dynoxide.ts';
 import { start, succeed } from '../support/histories.ts';
+import { inheritedEnvironment } from '../support/inherited-environment.ts';
 import { created, storedEvents } from '../support/stored-events.ts';
 import { appendAll, at, emptyPlace, type Place, temporaryFolder } from './places.ts';
 
@@ -27,7 +28,7 @@ type Ended = { readonly code: number | null; readonly stdout: string; readonly s
 /** Runs a command in a process of its own; it is killed, as by a power cut, when it has told what `killAt` fits. */
 function command(name: 'export' | 'import' | 'rebuild', args: readonly string[], place: Place, killAt?: RegExp): Promise<Ended> {
   const child = spawn(process.execPath, [`--max-old-space-size=${heapMb}`, `src/operator/${name}.ts`, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...place.environment },
+    env: { ...inheritedEnvironment(), ...place.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);

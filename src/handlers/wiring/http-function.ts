@@ -10,9 +10,11 @@ import { createTaskStore } from '../../application/task-store.ts';
 import { runners } from '../../runners/registry.ts';
 import { answerGateway } from '../api-gateway.ts';
 import { createApi } from '../http/api.ts';
+import type { HttpEvent } from '../http/http-types.ts';
 import type { Access } from '../http/middleware.ts';
 import type { Documentation } from '../http/openapi/documentation.ts';
-import type { LambdaHandler } from '../lambda.ts';
+import { answeredInTime } from '../in-time.ts';
+import type { InvocationContext, LambdaHandler } from '../lambda.ts';
 import type { Telemetry } from '../telemetry.ts';
 import { logOrUnavailable } from '../unavailable.ts';
 import { version } from '../version.ts';
@@ -59,5 +61,6 @@ export function createHttpFunction(ports: HttpFunctionPorts): LambdaHandler {
     health: async () => ({ host: 'aws' }),
     feedLagMs: ports.feedLagMs,
   });
-  return (event, context) => telemetry.during(context, () => answerGateway(api, event));
+  const inTime = (context: InvocationContext) => (request: HttpEvent) => answeredInTime(clock, context, api(request));
+  return (event, context) => telemetry.during(context, () => answerGateway(inTime(context), event));
 }

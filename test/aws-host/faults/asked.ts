@@ -17,6 +17,12 @@ export type Asked = {
   readonly parts: readonly Part[];
 };
 
+/** What kinds of call a request is: an append of each type of event that it inserts, or an operation on a table, queue or bus. */
+export function kindsOf({ operation, resource, parts }: Asked): readonly string[] {
+  const types = parts.flatMap(({ type }) => (type === undefined ? [] : [type]));
+  return types.length > 0 ? [...new Set(types)] : [`${operation} ${resource}`];
+}
+
 export type Input = Readonly<Record<string, unknown>>;
 
 const list = (value: unknown): readonly Input[] => (Array.isArray(value) ? value : []);

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { FunctionError, type LambdaFunction } from '../lambda/function.ts';
-import type { Asked } from './asked.ts';
+import { type Asked, kindsOf } from './asked.ts';
 import { type Fault, type FaultOf, none } from './faults.ts';
 import type { Invocation, Made, Outcome } from './function-process.ts';
 import { createProxy } from './proxy.ts';
@@ -10,7 +10,7 @@ import type { FunctionName, World } from './world.ts';
 /** When a life ends: as its request of this number reaches AWS, before or after AWS has carried it out. */
 export type Death = {
   readonly request: number;
-  /** Counts only requests of this operation, or that insert events of this type. */
+  /** Counts only requests of this operation, or of this kind (`kindsOf`). */
   readonly of?: string;
   readonly carriedOut: boolean;
 };
@@ -26,10 +26,15 @@ type Waiting = { readonly resolve: (result: unknown) => void; readonly reject: (
 type Life = { readonly child: ChildProcess; readonly waiting: Map<number, Waiting>; requests: number; dead: boolean };
 
 /**
- * A function of a world in a process of its own, killed again and again as its requests pass by, once for each of the deaths given.
+ * A function of a world in a process of its own, killed again and again as its requests pass by: once for each of the deaths given, in their
+ * order, or after every request of which `deaths` says so.
  * Whatever it had under way is gone with it; the next invocation starts another process.
  */
-export async function createMortalFunction(world: World, name: FunctionName, deaths: readonly Death[]): Promise<MortalFunction> {
+export async function createMortalFunction(
+  world: World,
+  name: FunctionName,
+  deaths: readonly Death[] | ((asked: Asked) => boolean),
+): Promise<MortalFunction> {
   const proxy = createProxy();
   const resource = world.resources.get(name);
   const given = world.environments.get(name);
@@ -46,17 +51,23 @@ export async function createMortalFunction(world: World, name: FunctionName, dea
   proxy.inject((asked) => deathOf(asked) ?? weather(asked));
 
   /** What ends the present life, if this request does. */
-  function deathOf({ operation, parts }: Asked): Fault | null {
+  function deathOf(asked: Asked): Fault | null {
     const own = life;
+    if (own === undefined || own.dead) return null;
+    if (typeof deaths === 'function') return deaths(asked) ? ending(own, true) : null;
     const death = deaths[died];
-    if (own === undefined || own.dead || death === undefined) return null;
-    if (death.of !== undefined && death.of !== operation && !parts.some(({ type }) => type === death.of)) return null;
+    if (death === undefined) return null;
+    if (death.of !== undefined && death.of !== asked.operation && !kindsOf(asked).includes(death.of)) return null;
     own.requests += 1;
     if (own.requests < death.request) return null;
+    return ending(own, death.carriedOut);
+  }
+
+  function ending(own: Life, isCarriedOut: boolean): Fault {
     own.dead = true;
     died += 1;
     const happens = (): void => void own.child.kill('SIGKILL');
-    if (death.carriedOut) return { kind: 'then', happens };
+    if (isCarriedOut) return { kind: 'then', happens };
     happens();
     return { kind: 'request lost' };
   }

@@ -3,7 +3,13 @@ import type { AddressInfo } from 'node:net';
 import type { Clock } from '../../../src/application/ports.ts';
 
 /** One call as the target saw it, by the clock of the functions. */
-export type Call = { readonly task: string; readonly attempt: number; readonly at: number };
+export type Call = {
+  readonly task: string;
+  readonly attempt: number;
+  readonly at: number;
+  readonly webhookId: string;
+  readonly answer: 'final' | 'retry' | 'none';
+};
 /** A callback by the id of its task. */
 export type Told = { readonly task: string; readonly status: string; readonly at: number };
 
@@ -34,9 +40,15 @@ export async function startCountingTarget(clock: Clock): Promise<CountingTarget>
       return;
     }
     const attempt = Number(headers['errand-attempt']);
-    calls.push({ task: decodeURIComponent(String(headers['errand-task-id'])), attempt, at: clock.now() });
+    const task = decodeURIComponent(String(headers['errand-task-id']));
+    const calling = { task, attempt, at: clock.now(), webhookId: String(headers['webhook-id']), answer: 'none' as Call['answer'] };
+    calls.push(calling);
     if (path === '/slow') return;
-    response.writeHead(path === '/bad' || (path === '/flaky' && attempt === 1) ? 500 : 200).end();
+    const status = path === '/bad' || (path === '/flaky' && attempt === 1) ? 500 : 200;
+    response.once('finish', () => {
+      calling.answer = status === 200 ? 'final' : 'retry';
+    });
+    response.writeHead(status).end();
   }
   server.keepAliveTimeout = 30_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', 4_096, resolve));

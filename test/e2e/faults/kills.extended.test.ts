@@ -9,7 +9,7 @@ const [kills, loadMs, restMs] = byHandMinutes === null ? [6, 2_000, 0] : [Math.c
 test('a server that is killed again and again amid creates, retries, callbacks, schedules, orchestrations and cancels keeps every promise', {
   timeout: 600_000 + 2 * (byHandMinutes ?? 0) * minuteMs,
 }, async () => {
-  const clients = { single: 6, batch: 2, cancelling: 4, orchestrating: 2, times: 15 * Math.max(1, byHandMinutes ?? 1) };
+  const clients = { single: 6, batch: 2, cancelling: 4, orchestrating: 2, callbacks: true, times: 15 * Math.max(1, byHandMinutes ?? 1) };
   const startedAt = Date.now();
   const { outages, faults, verdict, summary } = await killUnderLoad({ ...clients, kills, loadMs, restMs });
 

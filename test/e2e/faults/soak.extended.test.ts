@@ -18,7 +18,15 @@ test.skipIf(process.platform !== 'linux')(
   async () => {
     const samples: Sample[] = [];
     const times = Math.max(10, Math.floor(lastsMs / 2_500));
-    const clients = { single: 6, batch: 1, cancelling: 2, orchestrating: 1, times, restMs: byHandMinutes === null ? 100 : 400 };
+    const clients = {
+      single: 6,
+      batch: 1,
+      cancelling: 2,
+      orchestrating: 1,
+      callbacks: true,
+      times,
+      restMs: byHandMinutes === null ? 100 : 400,
+    };
     const { faults, summary } = await underLoad(clients, async ({ pid }) => {
       for (const end = Date.now() + lastsMs; Date.now() < end; ) {
         await pause(everyMs);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll } from 'vitest';
+import { inheritedEnvironment } from '../../support/inherited-environment.ts';
 import { hostArguments, hostScript } from './host.ts';
 
 /** A real Errand process under test. */
@@ -71,7 +72,7 @@ export async function startErrand(options: ErrandOptions = {}): Promise<Errand> 
   const dataDir = options.dataDir ?? temporaryFolder();
   const environment = { ERRAND_LOG_LEVEL: 'warn', ...options.environment, PORT: String(options.port ?? 0), ERRAND_DATA_DIR: dataDir };
   const child = spawn(process.execPath, [hostScript, ...hostArguments], {
-    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...environment },
+    env: { ...inheritedEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);

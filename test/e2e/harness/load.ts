@@ -7,11 +7,13 @@ import { callbackOf } from './receiving-target.ts';
 export type LoadOptions = {
   readonly single: number;
   readonly batch: number;
-  /** Create tasks, of which some have callbacks and some are slow, and cancel or delete them. */
+  /** Create tasks and cancel or delete them. */
   readonly cancelling?: number;
   /** Create orchestrations of three steps. */
   readonly orchestrating?: number;
   readonly restMs?: number;
+  /** Whether some tasks of single clients take half a second and have callbacks. */
+  readonly callbacks?: boolean;
 };
 
 /** What a client was promised. `parent`: an orchestration that makes the task, if it exists itself. */
@@ -43,7 +45,7 @@ const steps = 3;
 
 /** Clients that go on after every restart until they are told to end, and note what they were promised, by the clock given. */
 export function startLoad(server: string, target: string, options: LoadOptions, now: () => number = Date.now): Load {
-  const { single, batch, cancelling = 0, orchestrating = 0, restMs = 0 } = options;
+  const { single, batch, cancelling = 0, orchestrating = 0, restMs = 0, callbacks = false } = options;
   const connections = single + batch + cancelling + orchestrating;
   const agent = new Agent({ connections, headersTimeout: 10_000, bodyTimeout: 10_000 });
   const asked = new Map<string, Asked>();
@@ -110,10 +112,11 @@ export function startLoad(server: string, target: string, options: LoadOptions, 
     return answer?.status === 201;
   };
   const creating = async (client: string): Promise<void> => {
-    const callback = () => ({ url: `${target}${made % 2 === 0 ? '/told' : '/told-at-the-second-time'}`, on: ['succeeded'] });
-    while (!ended) {
-      await create(newTask(client, cancelling === 0 || made % 4 !== 0 ? {} : { callback: callback(), request: { url: `${target}/slow` } }));
-    }
+    const withCallback = () => ({
+      request: { url: `${target}/slow` },
+      callback: { url: `${target}${made % 2 === 0 ? '/told' : '/told-at-the-second-time'}`, on: ['succeeded'] },
+    });
+    while (!ended) await create(newTask(client, callbacks && made % 4 === 0 ? withCallback() : {}));
   };
   const batching = async (client: string): Promise<void> => {
     while (!ended) {

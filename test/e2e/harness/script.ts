@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { inheritedEnvironment } from '../../support/inherited-environment.ts';
 
 export type ScriptResult = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
@@ -10,7 +11,7 @@ export function runScript(
   limitMs = 60_000,
 ): Promise<ScriptResult> {
   return new Promise((resolve) => {
-    const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...environment };
+    const env = { ...inheritedEnvironment(), ...environment };
     const options = { env, timeout: limitMs, killSignal: 'SIGKILL', maxBuffer: 64 * 1_024 * 1_024 } as const;
     const child = execFile(process.execPath, [file, ...args], options, (_error, stdout, stderr) => {
       resolve({ code: child.exitCode, stdout, stderr });

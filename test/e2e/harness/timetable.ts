@@ -1,5 +1,6 @@
 import type { PromisedSchedule } from '../../support/history-checker.ts';
 import type { Client } from './client.ts';
+import type { ToldEvent } from './history.ts';
 
 /** How the answer of a task of theirs is retried, and how often at most. */
 const maxAttempts = 30;
@@ -11,7 +12,7 @@ const maxAttempts = 30;
 export async function createTimetable(
   client: Client,
   target: string,
-  { count, now }: { readonly count: number; readonly now: number },
+  { count, now, mayMissAll }: { readonly count: number; readonly now: number; readonly mayMissAll: boolean },
 ): Promise<readonly PromisedSchedule[]> {
   const task = { request: { url: `${target}/plain` }, retry: { backoff: 'fixed', initialDelay: '200ms', maxAttempts } };
   const everyMs = 1_000;
@@ -25,12 +26,21 @@ export async function createTimetable(
     { id: 'newest', more: { every: '1s', misfire: 'run-once' }, first: startAt, stepMs: everyMs, mayMiss: true },
   ];
   const schedules: PromisedSchedule[] = [];
-  for (const { id, more, first, stepMs, mayMiss = false } of wanted) {
+  for (const { id, more, first, stepMs, mayMiss = mayMissAll } of wanted) {
     const answer = await client.post('/schedules', { id, ...common, ...more });
     if (answer.status !== 201) throw new Error(`the schedule ${id} was refused: ${answer.text}`);
-    // What was left out does not count, so there are more times than occurrences.
-    const times = Array.from({ length: mayMiss ? 5 * count : count }, (_unused, index) => first + index * stepMs);
+    // What was left out does not count, so there are more times than occurrences: some hours of them.
+    const times = Array.from({ length: mayMiss ? 10_000 : count }, (_unused, index) => first + index * stepMs);
     schedules.push({ schedule: id, acknowledged: true, times, maxAttempts, mayMiss });
   }
   return schedules;
+}
+
+/** Without the times after the last that was fired, where a schedule ended by its count or by hand: those are nobody's. */
+export function upToLast(promised: PromisedSchedule, events: readonly ToldEvent[]): PromisedSchedule {
+  const fired = events.flatMap(({ id, type, data }) =>
+    id === promised.schedule && type === 'OccurrenceFired' ? [Date.parse(data.dueAt)] : [],
+  );
+  const last = Math.max(...fired);
+  return { ...promised, times: promised.times.filter((time) => time <= last) };
 }

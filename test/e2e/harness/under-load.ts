@@ -1,21 +1,27 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { checkHistory, faultsOf, type Outage, type PromisedSchedule, summaryOf, type Verdict } from '../../support/history-checker.ts';
+import { checkHistory, faultsOf, type Outage, summaryOf, type Verdict } from '../../support/history-checker.ts';
 import { type Client, createClient } from './client.ts';
 import { type Environment, type Errand, startErrand } from './errand.ts';
 import { createOpenWork, disorderOf, logOf, readHistory, type ToldEvent } from './history.ts';
 import { type Asked, type LoadOptions, type LoadResult, startLoad } from './load.ts';
 import { startReceivingTarget } from './receiving-target.ts';
 import { runScript } from './script.ts';
-import { createTimetable } from './timetable.ts';
+import { createTimetable, upToLast } from './timetable.ts';
 import { until } from './until.ts';
 
 export type UnderLoadOptions = LoadOptions & {
   /** How many times each of some schedules has; no schedules without. */
   readonly times?: number;
+  /** Whether each of these may leave times out, as it does beyond the thousand times that it makes up for at most. */
+  readonly mayMissTimes?: boolean;
   readonly environment?: Environment;
   readonly dataDir?: string;
   /** The clock that the server goes by; that of this process by default. */
   readonly now?: () => number;
+  /** The same for what its targets receive; `now` by default. */
+  readonly receivedAt?: () => number;
+  /** How much later than usual a run may begin. */
+  readonly forgivenessMs?: number;
 };
 
 /** A server under load, for whoever does something to it. */
@@ -39,9 +45,12 @@ export type LoadReport = {
   readonly summary: string;
 };
 
-/** A run may begin so late while all is well, and so much later because it is not: correctness is judged here, the rest is told as figures. */
+/**
+ * A run may begin so late while all is well, and so much later because it is not: correctness is judged here, the rest is told as figures.
+ * A callback whose first try a kill cut off is made a minute later.
+ */
 const epsilonMs = 5_000;
-const forgivenessMs = 120_000;
+const forgivenessByDefaultMs = 120_000;
 
 /** Does something to a server under load, lets everything end, and compares what all sides saw. */
 export async function underLoad(
@@ -49,11 +58,14 @@ export async function underLoad(
   meanwhile: (running: Running) => Promise<readonly Outage[]>,
 ): Promise<LoadReport> {
   const { environment = {}, now = Date.now } = options;
-  const target = await startReceivingTarget(now);
+  const target = await startReceivingTarget(options.receivedAt ?? now);
   let errand: Errand = await startErrand({ environment, ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }) });
   const { url, dataDir } = errand;
   const client = createClient(url);
-  const schedules = options.times === undefined ? [] : await createTimetable(client, target.url, { count: options.times, now: now() });
+  const schedules =
+    options.times === undefined
+      ? []
+      : await createTimetable(client, target.url, { count: options.times, now: now(), mayMissAll: options.mayMissTimes ?? false });
   const load = startLoad(url, target.url, options, now);
   const outages = await meanwhile({
     client,
@@ -78,14 +90,14 @@ export async function underLoad(
   const check = await runScript('src/operator/rebuild.ts', ['--check'], { ERRAND_DATA_DIR: dataDir }, endMs);
   const verdict = checkHistory({
     tasks: promisedBy(loaded.asked, events),
-    schedules: withoutRest(schedules, events),
+    schedules: schedules.map((each) => (each.mayMiss ? upToLast(each, events) : each)),
     receipts: target.receipts.filter(({ task }) => task !== lastTask),
     log: logOf(events),
     outages,
     // Nothing is left to happen.
     readAt: Number.POSITIVE_INFINITY,
     epsilonMs,
-    forgivenessMs,
+    forgivenessMs: options.forgivenessMs ?? forgivenessByDefaultMs,
   });
   const isRebuildEqual = check.code === 0 && check.stdout.includes('No differences');
   const faults = [
@@ -127,10 +139,10 @@ export function killUnderLoad(options: KillOptions): Promise<LoadReport> {
 
 /** How long everything may take to end, and a rebuild after that. */
 const endMs = 240_000;
-const lastTask = 'the last one';
+export const lastTask = 'the last one';
 
 /** Reads the log until nothing is left to happen by itself. All that clients were told of precedes the task that is created here. */
-async function historyToTheEnd(url: string, target: string): Promise<readonly ToldEvent[]> {
+export async function historyToTheEnd(url: string, target: string): Promise<readonly ToldEvent[]> {
   await createClient(url).post('/tasks', { id: lastTask, request: { url: `${target}/plain` } });
   const { open, tell } = createOpenWork();
   let isLast = false;
@@ -181,16 +193,4 @@ function judgeList(listed: readonly string[], events: readonly ToldEvent[]): rea
 function promisedBy(asked: readonly Asked[], events: readonly ToldEvent[]): readonly Asked[] {
   const existing = new Set(events.filter(({ version }) => version === 1).map(({ id }) => id));
   return asked.map((each) => (each.parent !== undefined && existing.has(each.parent) ? { ...each, acknowledged: true } : each));
-}
-
-/** A schedule that may leave times out ends with its last occurrence; times after that are nobody's. */
-function withoutRest(schedules: readonly PromisedSchedule[], events: readonly ToldEvent[]): readonly PromisedSchedule[] {
-  return schedules.map((each) => {
-    if (!each.mayMiss) return each;
-    const fired = events.flatMap(({ id, type, data }) =>
-      id === each.schedule && type === 'OccurrenceFired' ? [Date.parse(data.dueAt)] : [],
-    );
-    const last = Math.max(...fired);
-    return { ...each, times: each.times.filter((time) => time <= last) };
-  });
 }

@@ -10,7 +10,7 @@ export type Window = {
   readonly required: boolean;
 };
 
-/** All calls of one run of a task, in the order in which they began. */
+/** All calls of one run of a task, in the order of its attempts: the clock may have been set meanwhile. */
 export type Run = {
   /** Whose windows it may meet: a run of a task its own, an occurrence any of its schedule's. */
   readonly group: string;
@@ -52,8 +52,9 @@ export function runsOf({ tasks, schedules, receipts }: History): readonly Run[] 
   const limits = new Map(tasks.map(({ task, maxAttempts }) => [task, maxAttempts]));
   const scheduled = new Map(schedules.map(({ schedule, maxAttempts }) => [schedule, maxAttempts]));
   return Array.from(Map.groupBy(receipts, ({ task, run }) => JSON.stringify([task, run])).values(), (calls) => {
-    const [first, ...more] = calls.toSorted((one, other) => one.begunAt - other.begunAt || one.attempt - other.attempt) as [Receipt];
-    const { task, run, begunAt } = first;
+    const [first, ...more] = calls.toSorted((one, other) => one.attempt - other.attempt || one.begunAt - other.begunAt) as [Receipt];
+    const { task, run } = first;
+    const begunAt = Math.min(...calls.map((call) => call.begunAt));
     const isOccurrence = !limits.has(task) && scheduled.has(scheduleOf(task));
     const limit = (isOccurrence ? scheduled.get(scheduleOf(task)) : limits.get(task)) ?? 0;
     const complete = calls.some(({ answer, attempt }) => answer === 'final' || (answer === 'retry' && attempt >= limit));
