@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { changedBy } from '../../src/domain/schedule/change.ts';
 import type { ScheduleCommand } from '../../src/domain/schedule/commands.ts';
 import { jitterShare } from '../../src/domain/schedule/jitter.ts';
-import { answers, type Lookup, lookupAt } from '../../src/domain/schedule/lookup.ts';
-import type { RecurrenceRule } from '../../src/domain/schedule/recurrence.ts';
+import { answers, type Lookup, lookupAfterChange, lookupAt, lookupAtCreation } from '../../src/domain/schedule/lookup.ts';
+import { fieldOf, type RecurrenceRule } from '../../src/domain/schedule/recurrence.ts';
 import { type Live, nextLook } from '../../src/domain/schedule/state.ts';
 import { after, ask, given, type History, later, perform, scheduleId, settle, withPreviousOver } from './schedule-histories.ts';
 import { epoch, hour, second } from './task-histories.ts';
@@ -215,4 +215,23 @@ describe('times that were looked up', () => {
       keep: 1,
     });
   });
+
+  it('follow a start that has just passed, which is then the first of them, if it is a new one', () => {
+    const now = epoch + 5 * second;
+    const changed = (state: Live, startAt?: number) => lookupAfterChange(state, startAt === undefined ? {} : { startAt }, now).after;
+    const [without, begun] = [live(given()), live(given({ startAt: epoch }))];
+    expect(changed(without, epoch)).toBe(epoch - 1);
+    for (const startAt of [undefined, epoch - 1, now + second]) expect(changed(without, startAt)).toBe(now);
+    expect(changed(begun, epoch)).toBe(now);
+    expect(lookupAtCreation(now, epoch).after).toBe(epoch - 1);
+    for (const startAt of [null, epoch - 1, now + second]) expect(lookupAtCreation(now, startAt).after).toBe(now - 1);
+  });
+});
+
+it.each<[RecurrenceRule, string]>([
+  [{ kind: 'cron', expression: '* * * * *' }, 'cron'],
+  [{ kind: 'every', intervalMs: second }, 'every'],
+  [{ kind: 'daily' }, 'recurrence'],
+])('the rule %j is given in the field %s', (rule, field) => {
+  expect(fieldOf(rule)).toBe(field);
 });

@@ -1,8 +1,23 @@
-import { expect, it } from 'vitest';
-import { childOf, seenAs, taskOf } from '../../../src/domain/orchestration/children.ts';
+import { describe, expect, it } from 'vitest';
+import { childOf, leftBy, seenAs, taskOf } from '../../../src/domain/orchestration/children.ts';
+import type { Cancelled } from '../../../src/domain/orchestration/state.ts';
 import type { Origin } from '../../../src/domain/task/events.ts';
 import * as tasks from '../task-moves.ts';
-import { check, definitionWith, fails, fromPrevious, given, looks, scheduled, step, stepTemplate, succeeds } from './histories.ts';
+import {
+  cancel,
+  check,
+  definitionWith,
+  fails,
+  fromPrevious,
+  further,
+  given,
+  type History,
+  looks,
+  scheduled,
+  step,
+  stepTemplate,
+  succeeds,
+} from './histories.ts';
 
 const definition = definitionWith({ steps: [step(), fromPrevious] });
 const second = () => {
@@ -32,4 +47,29 @@ it('a child that waits for its target’s answer is open', () => {
   const origin: Origin = { orchestrationId: 'order-42', step: 2, role: 'task' };
   const waiting = tasks.given(tasks.scheduled({ ...tasks.asynchronous, origin }), tasks.start, tasks.accept);
   expect(seenAs(second(), waiting.state)).toEqual({ status: 'open' });
+});
+
+describe('what a cancel may have left open', () => {
+  const left = (history: History) => leftBy(history.state as Cancelled);
+  const ofStep2 = (taskId: string, role: 'task' | 'check' | 'fallback') => ({
+    taskId,
+    origin: { orchestrationId: 'order-42', step: 2, role },
+  });
+  const inStep2 = () => given(scheduled({ steps: [step(), step({ check: check() })] }), looks, succeeds, looks);
+
+  it('is nothing where no step was under way', () => {
+    expect(left(given(scheduled(), cancel))).toEqual([]);
+    expect(left(given(scheduled(), looks, succeeds, cancel))).toEqual([]);
+  });
+
+  it('is the task of the step', () => {
+    const ofStep1 = { taskId: 'order-42.1', origin: { orchestrationId: 'order-42', step: 1, role: 'task' } };
+    expect(left(given(scheduled(), looks, cancel))).toEqual([ofStep1]);
+    expect(left(further(inStep2(), cancel))).toEqual([ofStep2('order-42.2', 'task')]);
+  });
+
+  it('is, once that is over, the newest check or the fallback', () => {
+    const checking = further(inStep2(), succeeds, looks, cancel);
+    expect(left(checking)).toEqual([ofStep2('order-42.2.check.1', 'check'), ofStep2('order-42.2.fallback', 'fallback')]);
+  });
 });
