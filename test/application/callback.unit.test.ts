@@ -96,6 +96,20 @@ describe('the callback of a task', () => {
     expect(pauses).toEqual([second, 4 * second, 15 * second, minute, 4 * minute, 15 * minute, hour]);
   });
 
+  test.each([
+    [199, 'pending'],
+    [200, 'delivered'],
+    [299, 'delivered'],
+    [300, 'pending'],
+  ] as const)('that is answered %i is %s', async (status, expected) => {
+    const { world } = await ended({}, [response(status)]);
+
+    await world.deliverFirst('a');
+
+    const seen = expected === 'delivered' ? { responseStatus: status } : { error: { kind: 'http', status } };
+    expect(await callbackOf(world)).toMatchObject({ status: expected, attempt: 1, ...seen });
+  });
+
   test('is given up at once on 410 and on an address that may not be called', async () => {
     for (const answer of [response(410), { kind: 'egress', message: 'a private address' } as const]) {
       const { world, told } = await ended({}, [answer]);
@@ -120,6 +134,26 @@ describe('the callback of a task', () => {
     await world.deliverFirst('a');
 
     expect(await callbackOf(world)).toMatchObject({ status: 'pending', attempt: 0 });
+  });
+
+  test.each([0, 1])('that our own stop interrupted after %i tries is left to the next process', async (tries) => {
+    const { world } = await ended({}, [response(503)]);
+    if (tries === 1) await world.deliverFirst('a');
+    await world.clock.advance(minute);
+    world.caller.answer = () => {
+      world.stopping.abort();
+      // Another try now would end the test instead of going on for ever.
+      world.ports.outgoing.signer.sign = () => {
+        throw new Error('it was tried again');
+      };
+      return { kind: 'interrupted', message: 'stopping' };
+    };
+
+    await world.wake('a');
+
+    expect(world.stopping.signal.aborted).toBe(true);
+    expect(world.logger.lines.join()).not.toContain('it was tried again');
+    expect(await callbackOf(world)).toMatchObject({ status: 'pending', attempt: tries });
   });
 
   test('that could not begin in time counts as a try, so that it is not made by sweeps for ever', async () => {
@@ -250,6 +284,28 @@ describe('the callback of a task', () => {
     await world.wake('a');
 
     expect(told.map(({ id }) => id)).toEqual(['a~callback~3', 'a~callback~3']);
+    expect(await callbackOf(world)).toMatchObject({ status: 'delivered', attempt: 1 });
+  });
+
+  test('that is sent again by hand while a try is under way is told by that process, as the wake for it finds it at work', async () => {
+    const { world, told } = await ended({}, [response(503), response(503)]);
+    await world.deliverFirst('a');
+    await world.clock.advance(second);
+    const { answer } = world.caller;
+    world.caller.answer = async (request, call) => {
+      const answered = await answer(request, call);
+      if (told.length === 2) {
+        await redeliverCallback(world.ports, 'a');
+        await world.wake('a');
+      }
+      return answered;
+    };
+
+    await world.wake('a');
+
+    expect(told.map(({ at }) => at)).toEqual([epoch, epoch + second, epoch + second]);
+    // What the try under way came to belongs to the tries of before, and is not recorded.
+    expect(world.types('a').slice(3)).toEqual(['CallbackFailed', 'CallbackReopened', 'CallbackSucceeded']);
     expect(await callbackOf(world)).toMatchObject({ status: 'delivered', attempt: 1 });
   });
 

@@ -43,6 +43,17 @@ describe('the wakes of due rows that are written late', () => {
       }),
     );
   });
+
+  test.each([
+    [1, 0, 1],
+    [1, 1, 0],
+    [0, 0, 0],
+  ])('written %i ms beyond the delay that is normal and due %i ms beyond the horizon of the sweep: %i', (late, beyond, sent) => {
+    const now = epoch + limits.lateWakeMs + late;
+    const records = storedEvents(created('task#one', {}, epoch, now + limits.sweepHorizonMs + beyond));
+
+    expect(lateWakes(records, now)).toHaveLength(sent);
+  });
 });
 
 /** Whether a record calls for no look of its own: a dead lease is found in the due index, and a deletion leaves the next try of a callback as it was. */
@@ -203,6 +214,7 @@ describe('dispatch', () => {
 
     expect(typesOf(succeed(start(created('task#one'))))).toEqual(['TaskScheduled', 'TaskStarted', 'TaskSucceeded']);
     expect(typesOf(fail(start(created('task#one')), true))).toEqual(['TaskScheduled', 'TaskStarted', 'TaskFailed']);
+    expect(typesOf(moves.further(created('task#one'), moves.cancel))).toEqual(['TaskScheduled', 'TaskCancelled']);
     expect(typesOf(perform(created('task#one'), { type: 'delete' }).history)).toEqual(['TaskScheduled']);
     expect(typesOf(perform(withCallback, { type: 'delete' }).history)).toEqual(['TaskScheduled', 'TaskDeleted']);
     const reopened = perform(fail(start(withCallback), false), { type: 'redeliver' }).history;
@@ -227,9 +239,12 @@ describe('a task that belongs to a schedule or an orchestration', () => {
     ]);
   });
 
-  test.each(origins)('has it woken by its deletion: %j', (origin, parent) => {
-    const gone = perform(created('task#child', { origin }), { type: 'delete' }).history;
+  test.each(origins)('has it woken by its failure for good, its cancellation and its deletion: %j', (origin, parent) => {
+    const child = created('task#child', { origin });
+    const ends = [fail(start(child), false), moves.further(child, moves.cancel), moves.further(child, moves.remove)];
+    const records = ends.flatMap((history) => storedEvents(history).slice(-1));
 
-    expect(wakesOf(storedEvents(gone).slice(-1), Number.POSITIVE_INFINITY).map(({ stream }) => stream)).toContain(parent);
+    expect(records.map(({ type }) => type)).toEqual(['TaskFailed', 'TaskCancelled', 'TaskDeleted']);
+    for (const record of records) expect(wakesOf([record], Number.POSITIVE_INFINITY).map(({ stream }) => stream)).toContain(parent);
   });
 });

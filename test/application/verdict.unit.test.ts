@@ -15,8 +15,8 @@ const continued = (value: string, headers: Readonly<Record<string, string>> = {}
 
 const later = [408, 425, 429, 500, 501, 502, 503, 504, 511, 599];
 const final = [
-  300, 301, 302, 303, 304, 307, 308, 400, 401, 402, 403, 404, 405, 406, 407, 409, 410, 411, 413, 414, 415, 418, 422, 423, 424, 426, 428,
-  431, 451, 499,
+  199, 300, 301, 302, 303, 304, 307, 308, 400, 401, 402, 403, 404, 405, 406, 407, 409, 410, 411, 413, 414, 415, 418, 422, 423, 424, 426,
+  428, 431, 451, 499,
 ];
 
 describe('a status', () => {
@@ -46,6 +46,27 @@ describe('a status', () => {
         expect(answered(status, {}, '', strategy).type === 'fail').toBe(status >= 300);
       }),
     );
+  });
+});
+
+describe('what a callback is answered', () => {
+  const heard = (status: number, headers: Readonly<Record<string, string>> = {}) =>
+    judge(response(status, headers), { strategy: 'await', now, tells: true });
+
+  test.each([199, 300, 404, 409, 411, 500])('%i has it told again, even if the answer asks for no retry', (status) => {
+    expect(heard(status, { 'errand-no-retry': 'true', 'retry-after': '7' })).toMatchObject({
+      type: 'fail',
+      retryable: true,
+      retryAfterMs: 7 * second,
+    });
+  });
+
+  test('410 ends it', () => {
+    expect(heard(410, { 'retry-after': '7' })).toMatchObject({ type: 'fail', retryable: false, retryAfterMs: null });
+  });
+
+  test.each([200, 299])('%i says that it was heard, and cannot ask to go on', (status) => {
+    expect(heard(status, { 'errand-continue': '1s' })).toMatchObject({ type: 'succeed', result: { status } });
   });
 });
 
@@ -114,22 +135,30 @@ describe('errand-continue', () => {
     ['2020-01-01T00:00:00Z', epoch],
     [String(epoch + hour), epoch + hour],
     ['3653d', epoch + limits.scheduleAheadMs],
+    [String(epoch + limits.scheduleAheadMs), epoch + limits.scheduleAheadMs],
   ])('"%s" asks to go on then', (value, runAt) => {
     const delayMs = /^(?:\d{4}-|\d{13})/.test(value) ? null : runAt - epoch;
     expect(continued(value)).toEqual({ type: 'continue', runAt, delayMs, body: null });
   });
 
-  test.each(['', 'soon', '-5s', '2026-01-01', '2026-02-30T00:00:00Z', '3654d', '2099-01-01T00:00:00Z', '9'.repeat(14)])(
-    '"%s" fails for good as rejected, with what was answered',
-    (value) => {
-      expect(continued(value, {}, 'text')).toMatchObject({
-        type: 'fail',
-        retryable: false,
-        error: { kind: 'rejected' },
-        result: { bytes: 4 },
-      });
-    },
-  );
+  test.each([
+    '',
+    'soon',
+    '-5s',
+    '2026-01-01',
+    '2026-02-30T00:00:00Z',
+    '3654d',
+    '2099-01-01T00:00:00Z',
+    '9'.repeat(14),
+    String(epoch + limits.scheduleAheadMs + 1),
+  ])('"%s" fails for good as rejected, with what was answered', (value) => {
+    expect(continued(value, {}, 'text')).toMatchObject({
+      type: 'fail',
+      retryable: false,
+      error: { kind: 'rejected' },
+      result: { bytes: 4 },
+    });
+  });
 
   test('wins over waiting on an asynchronous task', () => {
     expect(answered(202, { 'errand-continue': '1s' }, '', 'async')).toMatchObject({ type: 'continue' });
@@ -143,6 +172,9 @@ describe('errand-continue', () => {
     ['application/json', '{"a":1}', true],
     ['Application/JSON; charset=utf-8', '[1]', true],
     ['application/problem+json', '"text"', true],
+    [' application/json', '[1]', true],
+    ['x-application/json', '[1]', false],
+    ['application/vnd.shop; profile="a+json"', '[1]', false],
     ['text/plain', '{"a":1}', false],
     ['application/jsonp', '{"a":1}', false],
     ['application/json', 'not json', false],
@@ -166,8 +198,13 @@ describe('errand-continue', () => {
     );
   });
 
-  test('with JSON deeper than a request may be is refused, as it could never be shown', () => {
-    expect(continued('1s', { 'content-type': 'application/json' }, '['.repeat(5_000) + ']'.repeat(5_000))).toMatchObject({
+  test('with JSON as deep as a request may be goes on', () => {
+    const deepest = '['.repeat(limits.jsonDepth) + ']'.repeat(limits.jsonDepth);
+    expect(continued('1s', { 'content-type': 'application/json' }, deepest)).toMatchObject({ type: 'continue' });
+  });
+
+  test.each([limits.jsonDepth + 1, 5_000])('with JSON of %i levels, deeper than a request may be, is refused', (depth) => {
+    expect(continued('1s', { 'content-type': 'application/json' }, '['.repeat(depth) + ']'.repeat(depth))).toMatchObject({
       type: 'fail',
       retryable: false,
       error: { kind: 'rejected', message: expect.stringContaining('nested deeper than 100') },
