@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
-import { serverOnlyFiles } from './test/e2e/harness/host-differences.ts';
+import { alikeOnEveryEngine, serverOnlyFiles } from './test/e2e/harness/host-differences.ts';
+import { isDynoxideInstalled } from './test/support/dynoxide-installed.ts';
 
 /** What the functions asked of AWS during the end-to-end tests, as `{function, action, resource}` in JSON Lines: what their roles must allow. */
 const awsCallsFile = '.check/aws-calls.jsonl';
@@ -19,13 +20,18 @@ const inThreads = (name: string, include: string[], exclude: string[] = []): Tes
 const e2e = { pool: 'forks', maxWorkers: 2, testTimeout: 60_000, hookTimeout: 60_000 } as const;
 /** Files in memory: DynamoDB Local waits for the disk at each single write, which made 60 a second of them where it was measured. */
 const inMemory = '/dev/shm';
-const onAws = (name: string, host: string, environment: Record<string, string> = {}): TestProjectInlineConfiguration => ({
+const onAws = (
+  name: string,
+  host: string,
+  exclude: readonly string[],
+  environment: Record<string, string> = {},
+): TestProjectInlineConfiguration => ({
   extends: true,
   test: {
     ...e2e,
     name,
     include: ['test/e2e/*.e2e.test.ts'],
-    exclude: [...serverOnlyFiles],
+    exclude: [...serverOnlyFiles, ...exclude],
     env: { ...environment, ERRAND_E2E_HOST: host, ERRAND_E2E_RECORD: awsCallsFile },
   },
 });
@@ -46,9 +52,14 @@ export default defineConfig({
       // Adapters open files, sockets and locks; a process of their own makes sure that they let go of them.
       { extends: true, test: { name: 'contract', include: endingIn('contract'), pool: 'forks' } },
       { extends: true, test: { ...e2e, name: 'e2e', include: endingIn('e2e') } },
-      // The same files against the AWS host, but for what host-differences.ts lists; once on each engine.
-      onAws('e2e-aws', 'aws-dynoxide'),
-      onAws('e2e-aws-local', 'aws-dynamodb-local', existsSync(inMemory) ? { TMPDIR: inMemory } : {}),
+      // The same files against the AWS host, but for what host-differences.ts lists; on the second engine those that ask something of it.
+      onAws('e2e-aws', 'aws-dynoxide', []),
+      onAws(
+        'e2e-aws-local',
+        'aws-dynamodb-local',
+        isDynoxideInstalled() ? alikeOnEveryEngine : [],
+        existsSync(inMemory) ? { TMPDIR: inMemory } : {},
+      ),
       {
         extends: true,
         test: { name: 'extended', include: endingIn('extended'), pool: 'forks', maxWorkers: 2, testTimeout: 900_000, hookTimeout: 60_000 },

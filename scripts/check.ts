@@ -5,8 +5,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { delimiter, resolve } from 'node:path';
+import { isDynoxideInstalled } from '../test/support/dynoxide-installed.ts';
 
 type Counts = { readonly passed: number; readonly failed: number; readonly skipped: number };
 type Outcome = Counts & { readonly ok: boolean; readonly why?: string };
@@ -22,15 +22,6 @@ const outDir = '.check';
 const awsCallsFile = `${outDir}/aws-calls.jsonl`;
 /** What `npm test` may take on two slow cores; longer tests belong to the extended ones. */
 const aimMs = 4 * minuteMs;
-
-/** Whether the engine of the AWS host is there: its package is for Linux on x86-64 only. */
-function isDynoxideInstalled(): boolean {
-  try {
-    return createRequire(import.meta.url).resolve('@dynoxide/linux-x64/dynoxide') !== '';
-  } catch {
-    return false;
-  }
-}
 
 /** What the functions asked of AWS during the stage before, against their roles. */
 const privilegesOfCalls: Stage = {

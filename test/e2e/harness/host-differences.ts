@@ -55,6 +55,27 @@ export const serverOnlyFiles: readonly string[] = Object.values(serverOnly).flat
 );
 
 /**
+ * Left out on the second engine, as they ask of it nothing that others do not: what requests and answers look like, what targets receive and
+ * answer, starts and stops of the host. On the first engine they run.
+ */
+export const alikeOnEveryEngine: readonly string[] = [
+  'access',
+  'coming-from',
+  'ingest',
+  'parity',
+  'queries',
+  'secrets',
+  'start-stop',
+  'targets-answers',
+  'targets-continuations',
+  'targets-requests',
+  'targets-retries',
+  'tasks-bodies',
+  'tasks-ids',
+  'wrong-input',
+].map((name) => `test/e2e/${name}.e2e.test.ts`);
+
+/**
  * Within how many milliseconds half of a burst must have come. On the AWS host a database, queues, a bus and ten functions share the
  * cores of the test; how late tasks are on AWS is measured apart from this, with published delays.
  */
