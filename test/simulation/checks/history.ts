@@ -1,4 +1,5 @@
 import { taskEvent } from '../../../src/application/event-schemas.ts';
+import { limits } from '../../../src/domain/limits.ts';
 import { idOf, streamOf } from '../../../src/domain/streams.ts';
 import { checkHistory, faultsOf, type LogEntry, type PromisedTask, type Receipt as Told } from '../../support/history-checker.ts';
 import type { Order } from '../clients/workload.ts';
@@ -44,7 +45,9 @@ function promisedOf(table: EventTable, { kind, id, created, asked }: Order): Pro
     .findLast(({ type }) => type === 'TaskFailed');
   if (last?.type === 'TaskFailed' && last.data.retryAt === null && last.data.error.kind !== 'http') return [];
   const isSimple = action.kind === 'http' && strategy === 'await' && startBeforeMs === null && !action.url.endsWith('/continues');
-  return isSimple ? [{ task: id, acknowledged: created.answer !== null, dueAts: [runAt], maxAttempts: retry.maxAttempts }] : [];
+  if (!isSimple) return [];
+  // A host whose clock is ahead may make the first attempt, and one whose clock is behind the second.
+  return [{ task: id, acknowledged: created.answer !== null, dueAts: [runAt - limits.clockSkewMs], maxAttempts: retry.maxAttempts }];
 }
 
 function toldOf(receipt: Receipt, known: ReadonlySet<string>): Told[] {
