@@ -37,7 +37,7 @@ export async function startProcess(
   children.add(child);
   const exited = once(child, 'exit').then(() => void children.delete(child));
   for await (const line of createInterface({ input: child.stdout })) {
-    const url = /http:\/\/\S+$/.exec(line)?.[0];
+    const url = /(?:ready|listening) on (http:\/\/\S+)$/.exec(line)?.[1];
     if (url === undefined) continue;
     const startedInMs = performance.now() - beganAt;
     const stop = (): Promise<void> => {

@@ -63,9 +63,9 @@ export const mutants: readonly Mutant[] = [
     name: 'the server does not look for what was lost',
     edits: [
       {
-        file: 'src/application/sweep.ts',
-        find: 'for (let seen = 0; seen < overdue.rows && overdue.goOn(); seen += overdue.page)',
-        replace: 'for (let seen = 0; seen < 0; seen += overdue.page)',
+        file: 'src/server/scheduler.ts',
+        find: 'for (const strip of healingStrips({ healedAt, now, afterMs: [overdueMs, ...healAfterMs] })) {',
+        replace: 'for (const strip of healingStrips({ healedAt, now, afterMs: [overdueMs, ...healAfterMs] }).slice(0, 0)) {',
       },
     ],
     host: 'server',
@@ -141,7 +141,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     host: 'aws',
-    seeds: 60,
+    seeds: 900,
   },
   {
     name: 'a task may start before its time',
