@@ -31,7 +31,8 @@ export function checkPromptness({ world, host }: Finished): void {
     }
     for (const { event, at } of entries) {
       const { taskId } = event.data as { readonly taskId?: string };
-      if (taskId !== undefined && event.type !== 'OccurrencesSkipped') late(`the task ${taskId} of ${stream}`, at, firstAt(taskId));
+      if (taskId !== undefined && event.type !== 'OccurrencesSkipped' && !isGivenUp(entries, taskId))
+        late(`the task ${taskId} of ${stream}`, at, firstAt(taskId));
       if (event.type === 'OrchestrationCancelled' || event.type === 'OrchestrationFinished') {
         const id = stream.slice('orchestration#'.length);
         if (isTold(entries)) late(`the callback of ${stream}`, at, firstAt(`${id}.callback`));
@@ -39,6 +40,11 @@ export function checkPromptness({ world, host }: Finished): void {
       if (event.type === 'StepFinished' || event.type === 'CheckFinished')
         late(`${event.type} of ${stream}`, endOfChild(entries, event.version), at);
     }
+  }
+
+  /** A cancel may come between a child's name and the child, which nobody makes then. */
+  function isGivenUp(entries: readonly Entry[], taskId: string): boolean {
+    return firstAt(taskId) === undefined && entries.some(({ event }) => event.type === 'OrchestrationCancelled');
   }
 
   function firstAt(taskId: string): number | undefined {
