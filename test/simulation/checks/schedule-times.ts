@@ -35,7 +35,7 @@ export function timesOf(
  * Every time of a schedule that nobody changed or paused was fired or recorded as skipped, once; and it did not stop before its end.
  * What the times are is reckoned here, not by the code.
  */
-export function checkTimes(world: World, table: EventTable, stream: string, healedAt: number): void {
+export function checkTimes(world: World, table: EventTable, stream: string, calmAt: number): void {
   const entries = table.of(stream);
   const [first, ...rest] = entries.map(({ event }) => scheduleEvent(event));
   if (first?.type !== 'ScheduleCreated') return;
@@ -73,7 +73,7 @@ export function checkTimes(world: World, table: EventTable, stream: string, heal
   }
   for (const at of covered.keys()) world.violate('times', `${stream}: ${new Date(at).toISOString()} is none of its times`);
   const ended = entries.at(-1);
-  if (isOver || ended?.event.type !== 'ScheduleDeleted' || ended.at < healedAt) return;
+  if (isOver || ended?.event.type !== 'ScheduleDeleted' || ended.at < calmAt) return;
   const [missed] = timesOf(rule, anchorAt, reached, ended.at - longestLateMs) ?? [];
   // One that is held back, or whose jitter moves it, is still to come.
   if (missed !== undefined && first.data.jitterMs === 0 && first.data.overlap !== 'buffer-one') {

@@ -17,7 +17,7 @@ export function checkStreams({ world, host, healedAt }: Finished): void {
     if (kind === 'task') for (const { law, what } of readTask(entries).broken) world.violate(law, what);
     else if (kind === 'schedule') {
       checkSchedule(world, host.table, stream);
-      checkTimes(world, host.table, stream, healedAt);
+      checkTimes(world, host.table, stream, Math.max(healedAt, host.troubledUntil()));
     } else checkOrchestration(world, host.table, host.targets, stream);
   }
 }
