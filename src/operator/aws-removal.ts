@@ -19,8 +19,8 @@ const viewsAtOnce = 100;
 const rounds = 5;
 
 const expiring = [
-  'What goes by itself: records of the table stream after 24 hours, messages of the queues after 4 days (of repair after 14, as dead letters ' +
-    'do), log lines of the functions after their retention, backups for point-in-time recovery after 35 days.',
+  'What goes by itself: records of the table stream after 24 hours, messages of the queues after 4 days (of repair and ingest after 14, as dead ' +
+    'letters do), log lines of the functions after their retention, backups for point-in-time recovery after 35 days.',
   'What stays until somebody removes it: records given up on in the bucket GivenUpRecordsBucket (90 days; docs/deploy.md says how to find ' +
     'them), backups that were made on demand, what subscribers of the bus and targets were told, and exports (--file rewrites one).',
 ];

@@ -64,6 +64,8 @@ async function step(
   hints: readonly StoredEvent[],
 ): Promise<ViewWrite | null> {
   const version = before?.version ?? 0;
+  // Only the stub of what was archived or erased is deleted at its first version: a late record of that stream has nothing to add.
+  if (version === 1 && before?.state.status === 'deleted') return null;
   const news = following(version, hints);
   if (news === 'nothing') return null;
   let events: readonly StoredEvent[];

@@ -206,12 +206,12 @@ export async function wireHost(parts: HostParts): Promise<Host> {
     async stop(waitMs) {
       await spool?.stop();
       dispatching.drain();
-      secondTries.stop();
       const ended = scheduler.stop();
       const limit = new AbortController();
       await Promise.race([ended, clock.sleep(waitMs, limit.signal)]);
       stopping.abort();
       await ended;
+      secondTries.stop();
       limit.abort();
       await dispatching.feed.stop();
       await projectFeed.stop();

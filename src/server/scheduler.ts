@@ -44,6 +44,7 @@ export class Scheduler implements WakeQueue {
   /** The time of the last sweep; the first one loads all that is overdue. */
   #healedAt: number | undefined;
   #extending = false;
+  readonly #retries = new Set<Timer>();
   #stopped = false;
   readonly #restoring = new Set<string>();
 
@@ -85,6 +86,7 @@ export class Scheduler implements WakeQueue {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#sweeper?.cancel();
+    for (const retry of this.#retries) retry.cancel();
     await this.#slots.stop();
   }
 
@@ -202,7 +204,17 @@ export class Scheduler implements WakeQueue {
     const { logger, clock } = this.#options;
     logger.error('a job could not be done; it is looked at again in a minute', { kind, stream: wake.stream, error: String(error) });
     // The first try of a callback that is lost has a due row of its own.
-    if (kind === 'wake') void this.send([{ ...wake, dueAt: clock.now() + sweepEveryMs }]);
+    if (kind !== 'wake' || this.#stopped) return;
+    if (wake.version > 0) {
+      void this.send([{ ...wake, dueAt: clock.now() + sweepEveryMs }]);
+      return;
+    }
+    // That of a parent bears no version: the heap would let it go for the one that it holds of the parent's own.
+    const retry = this.#timers.after(sweepEveryMs, () => {
+      this.#retries.delete(retry);
+      void this.send([wake]);
+    });
+    this.#retries.add(retry);
   }
 
   async #guard(what: string, work: () => Promise<void>): Promise<void> {

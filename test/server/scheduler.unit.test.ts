@@ -186,6 +186,22 @@ describe('the scheduler', () => {
     expect(host.runs).toHaveLength(45_000);
   });
 
+  test('looks again in a minute at a parent whose wake could not be handled, though its own next one is held', async () => {
+    const host = createHost();
+    const [parent, minuteMs] = ['task#parent', minute];
+    await host.add({ ...wakeAt(epoch + 10 * minuteMs, { target: null }), stream: parent, version: 5 });
+    let tries = 0;
+    host.state.fails = (stream) => {
+      if (stream === parent) tries += 1;
+      return stream === parent && tries === 1;
+    };
+
+    await host.scheduler.send([{ stream: parent, version: 0, dueAt: 0, target: null, lane: 'short' }]);
+    await host.pass(2 * minuteMs);
+
+    expect(tries).toBe(2);
+  });
+
   test('looks at what waits for tasks of its own 1, 2, 4 ... 32 minutes after its time and then hourly, however many they are', async () => {
     const host = createHost({ waitingPerTarget: 100_000 });
     await host.scheduler.start();

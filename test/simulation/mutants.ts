@@ -60,16 +60,10 @@ export const mutants: readonly Mutant[] = [
     seeds: 60,
   },
   {
-    name: 'the server does not look for what was lost',
-    edits: [
-      {
-        file: 'src/server/scheduler.ts',
-        find: 'for (const strip of healingStrips({ healedAt, now, afterMs: [overdueMs, ...healAfterMs] })) {',
-        replace: 'for (const strip of healingStrips({ healedAt, now, afterMs: [overdueMs, ...healAfterMs] }).slice(0, 0)) {',
-      },
-    ],
+    name: 'the server does not read its due index',
+    edits: [{ file: 'src/server/host.ts', find: 'return views.due(query);', replace: 'return [];' }],
     host: 'server',
-    seeds: 400,
+    seeds: 60,
   },
   {
     name: 'what is due soon is left to the queue',
@@ -136,12 +130,17 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/domain/task/decide.ts',
-        find: 'now + limits.startWindowMs + timeoutMs + limits.leaseMarginMs',
-        replace: 'now + limits.startWindowMs',
+        find: 'if (now < state.leaseUntil + limits.clockSkewMs)',
+        replace: 'if (now < state.startedAt + 6_000)',
+      },
+      {
+        file: 'src/domain/task/state.ts',
+        find: 'return state.leaseUntil + limits.clockSkewMs;',
+        replace: 'return state.startedAt + 6_000;',
       },
     ],
     host: 'aws',
-    seeds: 900,
+    seeds: 60,
   },
   {
     name: 'a task may start before its time',
